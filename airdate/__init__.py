@@ -1,0 +1,1 @@
+"""Airdate takes an approved asset to a live TikTok post: once, right, and with a record of how."""
