@@ -1,0 +1,146 @@
+"""Submissions in the ledger, written in the order that makes a crash at any instant harmless.
+
+The order (fact sheet, section 23): intend, mark asked, store the publish id before any byte, acknowledge chunks,
+mark the commit before the last chunk, store the end. Every write compares the lease's epoch through its post.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select
+
+from airdate.ledger.database import Ledger
+from airdate.ledger.schema import posts, submissions
+from airdate.ledger.transitions import LeaseLost, move_submission
+from airdate.post import Mode, SubmissionState
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One init at TikTok and all that follows from it.
+
+    Attributes:
+        acknowledged: bytes TikTok has taken, as far as we were told.
+        url_expires_at: an hour after the upload URL was issued.
+    """
+
+    id: int
+    post_id: str
+    state: SubmissionState
+    mode: Mode
+    film_sha256: str
+    film_size: int
+    chunk_size: int
+    chunk_count: int
+    asked_at: datetime | None
+    publish_id: str | None
+    url_expires_at: datetime | None
+    acknowledged: int
+    fail_reason: str | None
+    log_ids: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON values; without the upload URL, which is a secret."""
+        return {
+            "state": self.state.value,
+            "mode": self.mode.value,
+            "publish_id": self.publish_id,
+            "film_sha256": self.film_sha256,
+            "film_size": self.film_size,
+            "acknowledged": self.acknowledged,
+            "asked_at": self.asked_at.isoformat() if self.asked_at else None,
+            "fail_reason": self.fail_reason,
+            "log_ids": list(self.log_ids),
+        }
+
+
+def of_post(ledger: Ledger, post_id: str) -> list[Submission]:
+    """All submissions of a post, oldest first."""
+    with ledger.read() as connection:
+        rows = connection.execute(
+            select(submissions).where(submissions.c.post_id == post_id).order_by(submissions.c.id)
+        )
+        return [_submission(row) for row in rows]
+
+
+def intend(
+    ledger: Ledger, post_id: str, epoch: int, *, mode: Mode, sha256: str, plan: tuple[int, int, int]
+) -> Submission:
+    """Write down what is about to be asked, before it is asked.
+
+    Args:
+        plan: film size, chunk size and chunk count.
+    """
+    size, chunk_size, chunk_count = plan
+    now = ledger.now()
+    with ledger.write() as connection:
+        _fence(connection, post_id, epoch)
+        row = connection.execute(
+            insert(submissions)
+            .values(
+                post_id=post_id,
+                state=SubmissionState.INTENDED.value,
+                mode=mode.value,
+                film_sha256=sha256,
+                film_size=size,
+                chunk_size=chunk_size,
+                chunk_count=chunk_count,
+                acknowledged=0,
+                log_ids=[],
+                created_at=now,
+                updated_at=now,
+            )
+            .returning(submissions)
+        ).one()
+    return _submission(row)
+
+
+def move(
+    ledger: Ledger,
+    submission: Submission,
+    epoch: int,
+    to: SubmissionState,
+    *,
+    log_id: str | None = None,
+    durable: bool = True,
+    **values: Any,
+) -> Submission:
+    """Move the submission under its post's lease and store `values`; a new `log_id` is kept with the others.
+
+    Raises:
+        LeaseLost: the epoch is no longer the ledger's.
+    """
+    with ledger.write(durable=durable) as connection:
+        _fence(connection, submission.post_id, epoch)
+        if log_id and log_id not in submission.log_ids:
+            values["log_ids"] = [*submission.log_ids, log_id]
+        move_submission(connection, submission.id, to, now=ledger.now(), **values)
+        row = connection.execute(select(submissions).where(submissions.c.id == submission.id)).one()
+    return _submission(row)
+
+
+def upload_url(ledger: Ledger, submission: Submission) -> str | None:
+    """The upload URL in clear, for the upload alone."""
+    with ledger.read() as connection:
+        sealed = connection.execute(
+            select(submissions.c.upload_url).where(submissions.c.id == submission.id)
+        ).scalar_one()
+    return ledger.vault.unseal(sealed) if sealed else None
+
+
+def _fence(connection: Connection, post_id: str, epoch: int) -> None:
+    """Stop a writer whose lease was taken over; the row stays locked until the write is done."""
+    now_epoch = connection.execute(
+        select(posts.c.lease_epoch).where(posts.c.id == post_id).with_for_update()
+    ).scalar_one()
+    if now_epoch != epoch:
+        raise LeaseLost(post_id)
+
+
+def _submission(row: Row[Any]) -> Submission:
+    facts = {name: getattr(row, name) for name in Submission.__slots__}
+    facts |= {"state": SubmissionState(row.state), "mode": Mode(row.mode), "log_ids": tuple(row.log_ids)}
+    return Submission(**facts)
