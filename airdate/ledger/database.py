@@ -82,9 +82,12 @@ class Ledger:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One consistent read."""
-        with _reachable(), self.engine.connect().execution_options(airdate_read=True) as connection:
-            with connection.begin():
-                yield connection
+        with (
+            _reachable(),
+            self.engine.connect().execution_options(airdate_read=True) as connection,
+            connection.begin(),
+        ):
+            yield connection
 
     def close(self) -> None:
         """Close the pool."""

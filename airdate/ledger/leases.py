@@ -48,6 +48,7 @@ class Lease:
         self.owner = owner
         self.epoch = epoch
         self._seconds = seconds
+        self._confirmed = ledger.now()
         self._stop = threading.Event()
         self.lost = threading.Event()
         self._thread = threading.Thread(target=self._keep, name=f"lease {post_id}", daemon=True)
@@ -64,7 +65,16 @@ class Lease:
         self._update(lease_owner=None, lease_until=None)
 
     def check(self) -> None:
-        """Read the ledger and raise `LeaseLost` unless this lease still is the one in force."""
+        """Raise `LeaseLost` unless this lease still is the one in force.
+
+        Nobody takes over a lease that was confirmed less than its length ago, so the ledger is asked only when half
+        of it has passed: a stalled worker that wakes asks, a busy one is not slowed down.
+        """
+        if self.lost.is_set():
+            raise LeaseLost(self.post_id)
+        now = self._ledger.now()
+        if now - self._confirmed < timedelta(seconds=self._seconds / 2):
+            return
         with self._ledger.read() as connection:
             row = connection.execute(
                 select(posts.c.lease_epoch, posts.c.lease_owner).where(posts.c.id == self.post_id)
@@ -76,10 +86,11 @@ class Lease:
     def _keep(self) -> None:
         while not self._stop.wait(self._seconds / RENEWALS_PER_LEASE):
             try:
-                until = self._ledger.now() + timedelta(seconds=self._seconds)
-                if not self._update(lease_until=until):
+                now = self._ledger.now()
+                if not self._update(lease_until=now + timedelta(seconds=self._seconds)):
                     self.lost.set()
                     return
+                self._confirmed = now
             except Transient as failed:
                 # Nobody can take the post while the database is away either; the epoch decides when it is back.
                 log.warning("could not renew the lease of %s: %s", self.post_id, failed)

@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import pytest
 from cryptography.fernet import Fernet
+from ledger_making import add_account
 
 from airdate.errors import NeedsPerson
 from airdate.ledger import Ledger, accounts
 from airdate.ledger.vault import KEY_FILE, Vault
 from airdate.settings import Settings
-from ledger_making import add_account
 
 
 def grant(ledger: Ledger, seen: accounts.Secrets, access: str) -> bool:

@@ -9,13 +9,13 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from ledger_making import plan_post
 
 from airdate.ledger import Ledger, posts, submissions
 from airdate.ledger.leases import Holder, Lease, claim, claim_or_wait
 from airdate.ledger.owner import host, is_gone, new_owner
 from airdate.ledger.transitions import LeaseLost
 from airdate.post import Mode, PostState
-from ledger_making import plan_post
 
 
 class Clock:
@@ -58,9 +58,7 @@ def test_a_lease_that_ran_out_is_taken_over_and_fenced(ledger: Ledger, clock: Cl
     with pytest.raises(LeaseLost):
         posts.move(ledger, post.id, PostState.PREPARING, who="stalled", why="woke up", epoch=stalled.epoch)
     with pytest.raises(LeaseLost):
-        submissions.intend(
-            ledger, post.id, stalled.epoch, mode=Mode.DIRECT, sha256="a" * 64, plan=(1, 1, 1)
-        )
+        submissions.intend(ledger, post.id, stalled.epoch, mode=Mode.DIRECT, sha256="a" * 64, plan=(1, 1, 1))
     taken.check()
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from ledger_making import make_request, plan_post
 
 from airdate.errors import NeedsPerson, WrongUsage
 from airdate.ledger import Ledger, posts
 from airdate.ledger.transitions import POST_MOVES, SUBMISSION_MOVES, LeaseLost
 from airdate.post import Options, PostState, Privacy, SubmissionState
-from ledger_making import make_request, plan_post
 
 HARMLESS = {PostState.PLANNED, PostState.PREPARING, PostState.READY}
 
