@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from airdate.errors import Refused, WrongUsage
+from airdate.files import seal
 from airdate.post import AssetRef, Original
 from airdate.sources.contract import Progress, changed_since_approval, pinned_hash
-from airdate.store import sha256_of
 
 
 def resolve_file(text: str) -> Path:
@@ -61,7 +61,7 @@ class FileSource:
                 rule="a film or picture has bytes",
                 fix="export or copy it again",
             )
-        sha256 = sha256_of(path)
+        sha256 = seal(path).sha256
         if (approved := pinned_hash(ref)) and approved != sha256:
             raise changed_since_approval(str(path), f"its SHA-256 is {sha256}, approved was {approved}")
         if on_progress:
