@@ -1,0 +1,387 @@
+"""The way of a post as plain functions: record, fetch, prepare, check, publish, follow. Tasks wrap them one to one.
+
+No step trusts that it runs for the first time: each reads the ledger and does the next thing that is allowed.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from airdate import publishing
+from airdate.clearance import Clearance, clear
+from airdate.engine import Engine
+from airdate.errors import AirdateError, NeedsPerson, Refused, Transient, WaitUntil
+from airdate.following import Watch, follow
+from airdate.intake import Intake
+from airdate.ledger import accounts, posts
+from airdate.ledger.leases import Holder, Lease, claim_or_wait
+from airdate.ledger.posts import Post
+from airdate.ledger.transitions import LeaseLost
+from airdate.media import prepare as media
+from airdate.media.profile import Profile
+from airdate.outcome import UNFINISHED, error_record, exit_status
+from airdate.post import LatePolicy, Original, PlanKind, PostState, Rendition
+from airdate.report import report
+from airdate.sandbox.seed import is_sandbox_key
+from airdate.settings import TIKTOK_API_URL
+from airdate.sources.registry import source_named
+from airdate.store import rendition_key
+from airdate.tiktok.session import Session
+
+__all__ = [
+    "Superseded",
+    "check",
+    "due",
+    "exit_status",
+    "fail",
+    "fetch",
+    "follow",
+    "hold",
+    "prepare",
+    "publish",
+    "record",
+    "report",
+    "resume",
+    "walk",
+]
+
+log = logging.getLogger(__name__)
+
+OnProgress = Callable[[float], None]
+
+EARLY_WAIT_S = 60.0
+"""A run that begins this much before its slot waits in place; an earlier one ends, and the clock brings it back."""
+
+PAUSE_AFTER_FAULT = timedelta(minutes=2)
+"""How long a post rests after a fault that outlived the engine's own retries."""
+
+FINAL = (PostState.PUBLISHED, PostState.DELIVERED, PostState.FAILED, PostState.CANCELLED, PostState.MISSED)
+
+
+def record(engine: Engine, taken: Intake, *, who: str) -> Post:
+    """Write the post to the ledger under its key; asking twice gives the same post.
+
+    Raises:
+        WrongUsage: the key belongs to a post with other options.
+        NeedsPerson: the account is unknown.
+    """
+    account = accounts.get(engine.ledger, taken.request.account)
+    post = posts.record(engine.ledger, taken.request, taken.locators, who=who)
+    if post.target is None:
+        target = account.api_url
+        if target == TIKTOK_API_URL:
+            target = "tiktok"
+        elif is_sandbox_key(account.client_key):
+            target = "sandbox"
+        posts.store(engine.ledger, post.id, target=target)
+    return posts.get(engine.ledger, post.id)
+
+
+def hold(engine: Engine, post_id: str, *, waiting: Callable[[Holder], None] | None = None) -> Lease:
+    """Take the post for this worker, waiting for a living holder; a context manager that lets it go again."""
+    return claim_or_wait(
+        engine.ledger,
+        post_id,
+        engine.settings.lease_seconds,
+        pause=engine.pause,
+        waiting=waiting or (lambda holder: log.info("%s is held by %s; waiting", post_id, holder.owner)),
+    )
+
+
+class Superseded(NeedsPerson):
+    """The run is old: the post was moved, released or retried since, and another run is the wanted one."""
+
+
+def due(engine: Engine, post: Post, *, turn: int | None = None) -> Post:
+    """Let a run go on only if it is the wanted one, not early, and not past its lateness.
+
+    Args:
+        turn: the turn the run was made for; None for a command, which wants the post now.
+
+    Raises:
+        Superseded: the post has a newer turn.
+        WaitUntil: it is too early by more than a minute.
+        NeedsPerson: it was too late, and its policy says to hold or to miss it.
+    """
+    if turn is not None and turn != post.turn:
+        raise Superseded(
+            "superseded",
+            f"this run is for turn {turn} and the post is at turn {post.turn}",
+            item=post.id,
+            fix="nothing: a newer run does it",
+        )
+    starts = max((at for at in (post.slot, post.not_before) if at is not None), default=None)
+    if starts is not None and (early := (starts - engine.ledger.now()).total_seconds()) > 0:
+        if early > EARLY_WAIT_S:
+            raise WaitUntil(
+                "too_early",
+                f"the post is due in {early:.0f} s",
+                item=post.id,
+                fix="nothing: it is brought back at its time",
+                not_before=starts,
+            )
+        engine.pause(early)
+    return _in_time(engine, post)
+
+
+def _in_time(engine: Engine, post: Post) -> Post:
+    """Apply the lateness policy; only to posts of which nothing was sent yet."""
+    waiting = post.state in (PostState.PLANNED, PostState.PREPARING, PostState.READY)
+    if not waiting or post.slot is None or post.late_minutes is None or post.late_policy is LatePolicy.PUBLISH:
+        return post
+    late = engine.ledger.now() - post.slot
+    if late <= timedelta(minutes=post.late_minutes):
+        return post
+    to = PostState.MISSED if post.late_policy is LatePolicy.MISS else PostState.HELD
+    error = NeedsPerson(
+        "too_late",
+        f"the post is {late.total_seconds() / 60:.0f} minutes late",
+        item=post.id,
+        rule=f"at most {post.late_minutes} minutes late, then {post.late_policy}",
+        fix="move it to another slot, or cancel it",
+    )
+    posts.move(engine.ledger, post.id, to, who="clock", why=error.message, error=error_record(error))
+    raise error
+
+
+def fetch(engine: Engine, lease: Lease, *, on_progress: OnProgress | None = None) -> tuple[Original, ...]:
+    """Bring the bytes of every asset of the post to this host.
+
+    Raises:
+        Refused: what is there is no film or picture, or not the revision that was approved.
+        NeedsPerson: an address we must not ask.
+        Transient: a source does not answer.
+    """
+    post = _reach(engine, lease, PostState.PREPARING, "fetching the assets")
+    places = posts.locators(engine.ledger, post.id)
+    originals = []
+    for number, (asset, place) in enumerate(zip(post.assets, places, strict=True)):
+
+        def told(done: int, total: int | None, number: int = number) -> None:
+            if on_progress and total:
+                on_progress((number + done / total) / len(places))
+
+        source = source_named(asset.source, settings=engine.settings, store=engine.store)
+        originals.append(source.fetch(asset, place, on_progress=told))
+    return tuple(originals)
+
+
+def prepare(
+    engine: Engine,
+    lease: Lease,
+    originals: tuple[Original, ...],
+    *,
+    on_progress: OnProgress | None = None,
+    cancel: threading.Event | None = None,
+    profile: Profile | None = None,
+) -> Rendition:
+    """Probe, plan, render and verify; three runs of one asset make its rendition once.
+
+    Raises:
+        Refused: TikTok would not take it, and no plan makes it postable.
+        Transient: the disk is full, or the encoder was stopped.
+    """
+    post = _reach(engine, lease, PostState.PREPARING, "preparing the film")
+    profile = profile or Profile()
+    names = [Path(original.ref.asset_id).name for original in originals]
+    plan = media.decide([original.path for original in originals], profile, names=names)
+    if plan.refusal is not None:
+        raise plan.refusal
+    if plan.kind is PlanKind.KEEP:
+        rendition = _rendition(media.verify_kept(plan))
+    else:
+        key = rendition_key([original.sha256 for original in originals], asdict(profile), plan.kind)
+        rendition = _rendered(engine, key, plan, on_progress, cancel)
+    posts.store(engine.ledger, post.id, epoch=lease.epoch, rendition=posts.rendition_columns(rendition))
+    return rendition
+
+
+def _rendered(
+    engine: Engine, key: str, plan: media.Plan, on_progress: OnProgress | None, cancel: threading.Event | None
+) -> Rendition:
+    """The rendition of this key from the store, made first if it is not there; its facts lie beside it as JSON."""
+    path = engine.store.rendition_path(key)
+    facts = path.with_suffix(".json")
+    with engine.store.locked(f"rendition-{key}"):
+        if path.exists() and facts.exists():
+            known = json.loads(facts.read_text())
+            return Rendition(
+                path=path,
+                sha256=known["sha256"],
+                size=known["size"],
+                plan=PlanKind(known["plan"]),
+                reasons=tuple(known["reasons"]),
+                duration_s=known["duration_s"],
+            )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        rendition = _rendition(media.render(plan, path, on_progress=on_progress, cancel=cancel))
+        draft = facts.with_suffix(".draft")
+        draft.write_text(json.dumps(posts.rendition_columns(rendition)))
+        draft.replace(facts)
+        return rendition
+
+
+def _rendition(prepared: media.Prepared) -> Rendition:
+    return Rendition(
+        path=prepared.path,
+        sha256=prepared.sha256,
+        size=prepared.size,
+        plan=prepared.plan.kind,
+        reasons=prepared.reasons,
+        duration_s=prepared.duration_s,
+    )
+
+
+def check(engine: Engine, lease: Lease, rendition: Rendition) -> Clearance:
+    """Everything that can be known before init; never cached.
+
+    Raises:
+        Refused, NeedsPerson, WaitUntil: as `airdate.clearance.clear`.
+    """
+    post = _reach(engine, lease, PostState.READY, "the film is ready")
+    if publishing.is_open(engine, post.id):
+        # An upload that was begun goes on whatever TikTok would say to a new one; a new one is cleared anew.
+        return Clearance(datetime.min.replace(tzinfo=UTC), None)
+    with Session(engine.settings, engine.ledger, post.account, engine.pause) as session:
+        return clear(session, post.options, rendition.duration_s, engine.ledger.now())
+
+
+def publish(
+    engine: Engine,
+    lease: Lease,
+    rendition: Rendition,
+    clearance: Clearance,
+    *,
+    on_progress: OnProgress | None = None,
+) -> Post:
+    """Bring every byte to TikTok by the ledger's order; the post is `processing` afterwards."""
+    return publishing.publish(engine, lease, rendition, clearance, on_progress)
+
+
+def _reach(engine: Engine, lease: Lease, to: PostState, why: str) -> Post:
+    """Move the post forward to `to`, unless it is there or further; a post in publishing is prepared again in place."""
+    order = (PostState.PLANNED, PostState.PREPARING, PostState.READY, PostState.PUBLISHING)
+    post = posts.get(engine.ledger, lease.post_id)
+    if post.state not in order:
+        raise _stopped(post)
+    if order.index(post.state) >= order.index(to):
+        return post
+    return posts.move(engine.ledger, post.id, to, who=lease.owner, why=why, epoch=lease.epoch)
+
+
+def _stopped(post: Post) -> NeedsPerson:
+    """Somebody cancelled or held the post while it was on its way."""
+    return NeedsPerson(
+        f"post_{post.state}",
+        f"the post is {post.state}, so it does not go on",
+        item=post.id,
+        fix="release it, or leave it as it is",
+    )
+
+
+def fail(engine: Engine, lease: Lease, error: AirdateError) -> Post:
+    """Write down how a step ended, so that the ledger tells the story and the next run knows what is allowed."""
+    post = posts.get(engine.ledger, lease.post_id)
+    if isinstance(error, LeaseLost) or post.state not in UNFINISHED:
+        return post
+    if isinstance(error, Transient | WaitUntil):
+        return _rest(engine, lease, post, error)
+    if publishing.abandon_unsent(engine, lease):
+        return posts.move(
+            engine.ledger,
+            post.id,
+            PostState.PROCESSING,
+            who=lease.owner,
+            why=f"stopped ({error.code}) after the last bytes may have arrived",
+            epoch=lease.epoch,
+            unconfirmed=True,
+        )
+    to = PostState.FAILED if isinstance(error, Refused) else PostState.HELD
+    return posts.move(
+        engine.ledger,
+        post.id,
+        to,
+        who=lease.owner,
+        why=f"{error.code}: {error.message}",
+        epoch=lease.epoch,
+        error=error_record(error),
+    )
+
+
+def _rest(engine: Engine, lease: Lease, post: Post, error: AirdateError) -> Post:
+    """The post goes on by itself later: a new turn, not before an instant."""
+    now = engine.ledger.now()
+    until = error.not_before if isinstance(error, WaitUntil) else now + PAUSE_AFTER_FAULT
+    to = post.state
+    if isinstance(error, WaitUntil) and post.state is PostState.PUBLISHING and not publishing.is_open(engine, post.id):
+        to = PostState.READY
+    return posts.move(
+        engine.ledger,
+        post.id,
+        to,
+        who=lease.owner,
+        why=f"{error.code}: {error.message}",
+        epoch=lease.epoch,
+        error=error_record(error),
+        not_before=until,
+        turn=post.turn + 1,
+    )
+
+
+def walk(
+    engine: Engine,
+    post_id: str,
+    *,
+    on_progress: Callable[[str, float], None] | None = None,
+    waiting: Callable[[Holder], None] | None = None,
+) -> Post:
+    """All the steps in this process. What stops the post is in the ledger afterwards; only bugs are raised."""
+    tell = on_progress or (lambda _step, _part: None)
+    try:
+        return _walk(engine, post_id, tell, waiting)
+    except LeaseLost:
+        # Another worker took the post over while this one stalled; wait for it like any second command.
+        return walk(engine, post_id, on_progress=on_progress, waiting=waiting)
+
+
+def _walk(
+    engine: Engine, post_id: str, tell: Callable[[str, float], None], waiting: Callable[[Holder], None] | None
+) -> Post:
+    with hold(engine, post_id, waiting=waiting) as lease:
+        post = resume(engine, lease)
+        try:
+            while post.state not in FINAL and post.state not in (PostState.HELD, PostState.PROCESSING):
+                originals = fetch(engine, lease, on_progress=lambda part: tell("fetch", part))
+                rendition = prepare(engine, lease, originals, on_progress=lambda part: tell("prepare", part))
+                cleared = check(engine, lease, rendition)
+                publish(engine, lease, rendition, cleared, on_progress=lambda part: tell("publish", part))
+                post = _followed(engine, post_id, tell)
+            if post.state is PostState.PROCESSING:
+                post = _followed(engine, post_id, tell)
+        except LeaseLost:
+            raise
+        except AirdateError as error:
+            log.debug("stopped", exc_info=True)
+            post = fail(engine, lease, error)
+    return post
+
+
+def resume(engine: Engine, lease: Lease) -> Post:
+    """Take up a post that the engine itself had held: whoever runs it again says that the cause is mended."""
+    post = posts.get(engine.ledger, lease.post_id)
+    if post.state is PostState.HELD and post.error is not None and post.error["code"] not in ("held", "too_late"):
+        return posts.move(
+            engine.ledger, post.id, PostState.PLANNED, who=lease.owner, why="run again", epoch=lease.epoch, error=None
+        )
+    return post
+
+
+def _followed(engine: Engine, post_id: str, tell: Callable[[str, float], None]) -> Post:
+    budget = engine.settings.poll_budget_seconds
+    return follow(engine, post_id, Watch(budget, lambda _state: tell("follow", 0.0)))
