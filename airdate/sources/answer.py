@@ -107,7 +107,13 @@ def unreachable(failed: httpx.TransportError, item: str, host: str) -> AirdateEr
             )
         cause = cause.__cause__ or cause.__context__
     why = redact(str(failed)) or type(failed).__name__
-    return Interrupted("source_unreachable", f"{host} did not answer in full: {why}", item=item, fix="try again later")
+    return Interrupted(
+        "source_unreachable",
+        f"no whole answer came: {why}",
+        item=item,
+        rule=f"{host} can be resolved, takes the connection, and sends the file to its end",
+        fix="check the address; if it is right, try again later",
+    )
 
 
 def _named(status: int) -> str:
