@@ -1,0 +1,1 @@
+"""The media engine: anything in, exactly what TikTok takes out, with the least work."""
