@@ -79,7 +79,15 @@ def check_scopes(account: Account, mode: Mode) -> None:
 def check_creator(account: Account, options: Options, creator: CreatorInfo, duration_s: float) -> None:
     """Compare a direct post with what the creator allows; raises as `clear` does."""
     offered = creator.privacy_level_options
-    if options.privacy is not None and options.privacy.value not in offered:
+    if options.privacy is None:
+        raise NeedsPerson(
+            "privacy_unset",
+            "nobody chose who may see the post",
+            item="privacy",
+            rule="TikTok, Content Sharing Guidelines: a person chooses, there is no default",
+            fix=f"choose one of {', '.join(offered)}",
+        )
+    if options.privacy.value not in offered:
         raise Refused(
             "privacy_level_option_mismatch",
             f"TikTok does not offer {options.privacy} to this creator now; it offers {', '.join(offered) or 'nothing'}",

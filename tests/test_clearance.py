@@ -101,3 +101,8 @@ def test_a_clearance_ages() -> None:
     cleared = Clearance(now, PRIVATE)
     assert cleared.is_fresh(now + timedelta(seconds=49))
     assert not cleared.is_fresh(now + timedelta(seconds=50))
+
+
+def test_nobody_chose_a_level() -> None:
+    with pytest.raises(NeedsPerson, match="nobody chose"):
+        check_creator(ACCOUNT, Options(), PRIVATE, 20)

@@ -1,0 +1,287 @@
+"""The whole road against the sandbox: exactly one post, whatever answer is lost and wherever the process dies."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, update
+
+from airdate import steps
+from airdate.engine import Engine
+from airdate.intake import command_consent, intake
+from airdate.ledger import Ledger, accounts, posts, submissions
+from airdate.ledger.posts import Post
+from airdate.ledger.schema import posts as posts_table
+from airdate.media.ffmpeg import program
+from airdate.post import Mode, Options, PostState, Privacy, SubmissionState
+from airdate.sandbox.running import RunningSandbox
+from airdate.settings import Settings
+from airdate.store import Store
+
+CHUNKED = 70_000_000
+"""Bytes of a film that goes out in seven chunks."""
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[RunningSandbox]:
+    with RunningSandbox() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A film that goes out as it is."""
+    path = tmp_path_factory.mktemp("film") / "film.mp4"
+    tags = "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709,format=yuv420p"
+    subprocess.run(
+        [
+            *[program(), "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=720x1280:rate=30:duration=3"],
+            *["-vf", tags, "-c:v", "libx264", "-preset", "ultrafast", "-movflags", "+faststart"],
+            *["-map_metadata", "-1", str(path)],
+        ],
+        check=True,
+        stdin=subprocess.DEVNULL,
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def large_film(film: Path) -> Path:
+    """The same film in seven chunks, each with bytes of its own, so that a splice would show in the hash."""
+    path = film.with_name("large.mp4")
+    room = CHUNKED - film.stat().st_size
+    noise = random.Random(1).randbytes(1_000_000) * (room // 1_000_000 + 1)
+    path.write_bytes(film.read_bytes() + room.to_bytes(4) + b"free" + noise[: room - 8])
+    return path
+
+
+@pytest.fixture
+def airdate(sandbox: RunningSandbox, settings: Settings) -> Iterator[Engine]:
+    """An engine in a new home, with the sandbox as its TikTok; waits are a hundred times shorter."""
+    sandbox.control.reset()
+    sandbox.control.settings(processing_seconds=0)
+    with opened(settings, sandbox) as engine:
+        grant = sandbox.control.grant("demo")
+        accounts.add(
+            engine.ledger,
+            name="demo",
+            api_url=sandbox.addresses.api,
+            client_key=grant["client_key"],
+            open_id=grant["open_id"],
+            client_secret=grant["client_secret"],
+            refresh_token=grant["refresh_token"],
+            audited=False,
+            mode=Mode.DIRECT,
+            privacy=None,
+        )
+        yield engine
+
+
+@contextmanager
+def opened(settings: Settings, sandbox: RunningSandbox) -> Iterator[Engine]:
+    pointed = settings.model_copy(
+        update={
+            "tiktok_api_url": sandbox.addresses.api,
+            "tiktok_upload_hosts": (sandbox.addresses.upload.partition("://")[2].strip("/"),),
+            "poll_seconds": 0.1,
+            "poll_budget_seconds": 20.0,
+        }
+    )
+    engine = Engine(pointed, Ledger.open(pointed), Store(pointed.store), lambda seconds: time.sleep(seconds / 100))
+    with engine:
+        yield engine
+
+
+def record(engine: Engine, film: Path, **options: object) -> Post:
+    consent = command_consent(engine.ledger.now())
+    chosen = Options(**{"privacy": Privacy.SELF_ONLY, "caption": "hello 🎬", **options})  # type: ignore[arg-type]
+    taken = intake(engine, sources=[str(film)], account="demo", options=chosen, consent=consent, origin="command")
+    return steps.record(engine, taken, who="test")
+
+
+def published_once(sandbox: RunningSandbox, post: Post, film: Path) -> None:
+    """TikTok has one complete post, its bytes are the film's, and no rule was broken."""
+    complete = [each for each in sandbox.control.posts() if each["state"] == "PUBLISH_COMPLETE"]
+    assert post.state is PostState.PUBLISHED, post.error
+    assert [each["publish_id"] for each in complete] == [post.publish_id]
+    assert complete[0]["sha256"] == hashlib.sha256(film.read_bytes()).hexdigest()
+    assert sandbox.control.broken() == []
+
+
+def test_a_film_goes_out_byte_for_byte(airdate: Engine, sandbox: RunningSandbox, film: Path) -> None:
+    post = steps.walk(airdate, record(airdate, film).id)
+    published_once(sandbox, post, film)
+    assert post.target == "sandbox"
+    assert [event.to_state for event in posts.story(airdate.ledger, post.id)] == [
+        "planned",
+        "preparing",
+        "ready",
+        "publishing",
+        "processing",
+        "published",
+    ]
+
+
+def test_a_large_film_goes_out_in_chunks(airdate: Engine, sandbox: RunningSandbox, large_film: Path) -> None:
+    post = steps.walk(airdate, record(airdate, large_film).id)
+    published_once(sandbox, post, large_film)
+    assert len(sandbox.control.calls("upload")) == 7
+
+
+def test_the_same_request_again_reports_the_post(airdate: Engine, sandbox: RunningSandbox, film: Path) -> None:
+    first = steps.walk(airdate, record(airdate, film).id)
+    assert steps.walk(airdate, record(airdate, film).id) == first
+    assert len(sandbox.control.calls("init")) == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "fault", "after"),
+    [
+        ("token", {"status": 502, "html": True}, 0),
+        ("creator_info", {"status": 429, "code": "rate_limit_exceeded", "retry_after": 1}, 0),
+        ("creator_info", {"status": 401, "code": "access_token_invalid"}, 0),
+        ("init", {"lose_answer": True}, 0),
+        ("init", {"status": 500, "html": True}, 0),
+        ("status", {"status": 503, "html": True}, 0),
+        ("status", {"lose_answer": True}, 0),
+        ("upload", {"lose_answer": True}, 0),
+        ("upload", {"lose_answer": True}, 6),
+        ("upload", {"status": 502}, 3),
+        ("upload", {"reset_at_byte": 23_000_000}, 0),
+        ("upload", {"reset_at_byte": 63_000_000}, 0),
+        ("upload", {"expire": True}, 4),
+    ],
+)
+def test_no_fault_makes_a_second_post(
+    airdate: Engine, sandbox: RunningSandbox, large_film: Path, call: str, fault: dict[str, object], after: int
+) -> None:
+    sandbox.control.fault(call, after=after, **fault)
+    post = steps.walk(airdate, record(airdate, large_film).id)
+    published_once(sandbox, post, large_film)
+
+
+class Killed(BaseException):
+    """The process died here."""
+
+
+@contextmanager
+def dying_at(engine: Engine, number: int, *, after: bool) -> Iterator[None]:
+    """Let the process die at its n-th write to the ledger, before or after it; nothing is written from then on."""
+    real, count = engine.ledger.write, 0
+
+    @contextmanager
+    def write(*, durable: bool = True) -> Iterator[Connection]:
+        nonlocal count
+        count += 1
+        if count > number or (count == number and not after):
+            raise Killed
+        with real(durable=durable) as connection:
+            yield connection
+        if count == number:
+            raise Killed
+
+    engine.ledger.write = write  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        engine.ledger.write = real  # type: ignore[method-assign]
+        with real() as connection:
+            # The system tells a dead process's lease by its number; this one only played dead.
+            connection.execute(update(posts_table).values(lease_owner=None))
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("number", range(1, 24))
+def test_death_at_any_write_is_survived(
+    airdate: Engine, sandbox: RunningSandbox, film: Path, number: int, after: bool
+) -> None:
+    post = record(airdate, film)
+    with dying_at(airdate, number, after=after):
+        try:
+            steps.walk(airdate, post.id)
+        except Killed:
+            pass
+        else:
+            pytest.skip("the post was through before this write")
+    post = steps.walk(airdate, post.id)
+    if (post.error or {}).get("code") == "invalid_grant":
+        # It died between TikTok's answer to the refresh and the write: the new token is lost, and that is said.
+        assert post.state is PostState.HELD
+        assert sandbox.control.posts() == []
+        return
+    published_once(sandbox, post, film)
+    states = [each.state for each in submissions.of_post(airdate.ledger, post.id)]
+    assert states[-1] is SubmissionState.COMPLETE
+    assert set(states[:-1]) <= {SubmissionState.ABANDONED}
+
+
+def test_a_film_that_changes_while_it_is_sent_never_goes_live(
+    airdate: Engine, sandbox: RunningSandbox, large_film: Path, tmp_path: Path
+) -> None:
+    own = tmp_path / "own.mp4"
+    own.write_bytes(large_film.read_bytes())
+    post = record(airdate, own)
+
+    def spoil(step: str, part: float) -> None:
+        if step == "publish" and part > 0.5:
+            with own.open("r+b") as file:
+                file.seek(60_000_000)
+                file.write(b"another film")
+
+    post = steps.walk(airdate, post.id, on_progress=spoil)
+    assert post.state is PostState.FAILED
+    assert steps.exit_status(post) == 3
+    assert (post.error or {})["code"] == "file_changed"
+    assert [each for each in sandbox.control.posts() if each["state"] == "PUBLISH_COMPLETE"] == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "status"), [("frame_rate_check_failed", 3), ("spam_risk", 4), ("never_heard_of", 3)]
+)
+def test_what_tiktok_fails_is_failed_with_its_word(
+    airdate: Engine, sandbox: RunningSandbox, film: Path, reason: str, status: int
+) -> None:
+    sandbox.control.fault("processing", fail_reason=reason)
+    post = steps.walk(airdate, record(airdate, film).id)
+    assert (post.state, (post.error or {})["code"]) == (PostState.FAILED, reason)
+    assert steps.exit_status(post) == status
+
+
+def test_tiktoks_own_fault_is_sent_anew_at_most_twice(airdate: Engine, sandbox: RunningSandbox, film: Path) -> None:
+    sandbox.control.fault("processing", times=2, fail_reason="internal")
+    post = steps.walk(airdate, record(airdate, film).id)
+    published_once(sandbox, post, film)
+    assert len(sandbox.control.calls("init")) == 3
+
+
+def test_endless_processing_is_neither_failed_nor_sent_again(
+    airdate: Engine, sandbox: RunningSandbox, film: Path
+) -> None:
+    sandbox.control.fault("processing", endless=True)
+    impatient = airdate.settings.model_copy(update={"poll_seconds": 20.0, "poll_budget_seconds": 1.0})
+    hurried = Engine(impatient, airdate.ledger, airdate.store, airdate.pause)
+    post = steps.walk(hurried, record(hurried, film).id)
+    again = steps.walk(hurried, record(hurried, film).id)
+    assert post.state is again.state is PostState.PROCESSING
+    assert steps.exit_status(again) == 6
+    assert len(sandbox.control.calls("init")) == 1
+
+
+def test_a_public_account_is_stopped_before_init(airdate: Engine, sandbox: RunningSandbox, film: Path) -> None:
+    sandbox.control.settings(creators={"demo": {"private": False}})
+    post = steps.walk(airdate, record(airdate, film).id)
+    assert (post.state, steps.exit_status(post)) == (PostState.HELD, 4)
+    assert sandbox.control.calls("init") == []
+
+
+def test_a_draft_goes_to_the_inbox(airdate: Engine, sandbox: RunningSandbox, film: Path) -> None:
+    post = steps.walk(airdate, record(airdate, film, mode=Mode.INBOX, privacy=None).id)
+    assert (post.state, steps.exit_status(post)) == (PostState.DELIVERED, 0)
+    assert sandbox.control.broken() == []
