@@ -1,0 +1,28 @@
+"""The clock's look at the ledger: runs for what comes due, and new ones for what its worker left."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+
+from airdate.calendar import tick
+from airdate.engine import Engine
+from airdate.redact import redact
+from flows import process
+from flows.start import start_run
+from tasks.work import in_thread
+
+
+@flow(name="calendar-tick", persist_result=False)
+async def calendar_tick() -> State[Any]:
+    """Apply the calendar file if one is set, and make one run for each post that is due or soon will be."""
+    process.begin()
+    with await in_thread(Engine.open) as engine:
+        ticked = await in_thread(tick, engine, start_run)
+    done = f"{len(ticked.runs)} runs, {len(ticked.back)} of them for posts brought back; {len(ticked.late)} too late"
+    if ticked.errors:
+        return Failed(message=redact(f"{done}; " + "; ".join(map(str, ticked.errors))))
+    return Completed(message=done)
