@@ -1,0 +1,72 @@
+"""What `airdate up` does by itself; with its processes it is driven in tests/e2e."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from pathlib import Path
+
+import pytest
+
+from airdate.errors import NeedsPerson
+from airdate.ledger import Ledger, accounts
+from airdate.post import Mode
+from airdate.sandbox.running import RunningSandbox
+from airdate.settings import Settings
+from airdate.up import Addresses, add_demo_account, check_packages, running
+
+ADDRESSES = Addresses("http://127.0.0.1:4200", None, None)
+
+
+def _account(settings: Settings, api_url: str) -> None:
+    ledger = Ledger.open(settings)
+    accounts.add(
+        ledger,
+        name="demo",
+        api_url=api_url,
+        client_key="aw1",
+        open_id="o",
+        client_secret="CANARY-SECRET",
+        refresh_token="CANARY-REFRESH",
+        audited=True,
+        mode=Mode.DIRECT,
+        privacy=None,
+    )
+    ledger.close()
+
+
+def test_the_account_demo_is_the_sandboxs(settings: Settings) -> None:
+    with RunningSandbox() as sandbox:
+        there = settings.model_copy(update={"tiktok_api_url": sandbox.addresses.api})
+        _account(settings, "http://127.0.0.1:1")  # an earlier sandbox, on another port
+        add_demo_account(there, sandbox.addresses.control)
+    ledger = Ledger.open(settings)
+    account = accounts.get(ledger, "demo")
+    assert account.api_url == sandbox.addresses.api
+    assert accounts.secrets(ledger, "demo").refresh_token.startswith("rft.")
+    ledger.close()
+
+
+def test_a_real_account_named_demo_is_never_replaced(settings: Settings) -> None:
+    _account(settings, "https://open.tiktokapis.com")
+    with pytest.raises(NeedsPerson, match="cannot be the sandbox's") as refused:
+        add_demo_account(settings, "http://127.0.0.1:1")
+    assert refused.value.fix
+    ledger = Ledger.open(settings)
+    assert accounts.secrets(ledger, "demo").refresh_token == "CANARY-REFRESH"
+    ledger.close()
+
+
+def test_only_a_living_up_counts_as_running(home: Path) -> None:
+    assert running(home) is None
+    (home / "up.json").write_text(json.dumps(ADDRESSES.as_dict()))
+    assert running(home) is None
+    with (home / "up.lock").open("w") as lock:
+        assert running(home) is None
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert running(home) == ADDRESSES
+    assert running(home) is None
+
+
+def test_our_packages_are_ours() -> None:
+    check_packages()
