@@ -1,0 +1,1 @@
+"""What the commands do, one module a room; `airdate.cli` reads the options and hands them over."""

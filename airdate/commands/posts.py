@@ -1,0 +1,81 @@
+"""`airdate posts`: what the ledger says about posts, and watching those that TikTok has not decided."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airdate import following, steps
+from airdate.commands import publish
+from airdate.console import Answer, table
+from airdate.engine import Engine
+from airdate.errors import WrongUsage
+from airdate.ledger import posts
+from airdate.ledger.posts import Post
+from airdate.outcome import exit_status, shown_error
+from airdate.post import PostState
+
+
+def show_all() -> Answer:
+    """All posts, by slot, else by when they were asked for."""
+    with Engine.open() as engine:
+        return _answer(posts.listed(engine.ledger))
+
+
+def show(post_id: str) -> Answer:
+    """One post with its submissions and its story; exit 0, whatever became of it."""
+    with Engine.open() as engine:
+        report = steps.report(engine, post_id)
+    lines = [publish.answer(report.post).words, "  What happened:"]
+    lines += [f"    {event.at:%Y-%m-%d %H:%M:%S} {event.to_state:<11} {event.why}" for event in report.events]
+    return Answer(report.facts(), "\n".join(lines))
+
+
+def follow(post_id: str | None, *, everything: bool) -> Answer:
+    """Ask TikTok about one post in processing, or about all, until it has decided or the budget is used.
+
+    Raises:
+        WrongUsage: neither or both were named.
+    """
+    if (post_id is None) is not everything:
+        raise WrongUsage(
+            "follow_what",
+            "name one post or --all",
+            item="posts follow",
+            rule="one of the two",
+            fix="give the id of a post from `airdate posts list`, or --all",
+        )
+    with Engine.open() as engine:
+        if post_id is not None:
+            return publish.answer(following.follow(engine, post_id))
+        found = _followed(engine)
+    answer = _answer(found)
+    return Answer(answer.document, answer.words, max((exit_status(post) for post in found), default=0))
+
+
+def _followed(engine: Engine) -> list[Post]:
+    """All posts in processing, asked about together until none is left or the budget is used."""
+    wanted = [post.id for post in posts.listed(engine.ledger, states=[PostState.PROCESSING])]
+    end = engine.ledger.now() + timedelta(seconds=engine.settings.poll_budget_seconds)
+    wait = engine.settings.poll_seconds
+    while posts.listed(engine.ledger, states=[PostState.PROCESSING]) and engine.ledger.now() < end:
+        engine.pause(wait)
+        following.sweep(engine)
+        wait = min(max(wait * following.POLL_GROWTH, following.FASTEST_POLL_S), following.SLOWEST_POLL_S)
+    return [posts.get(engine.ledger, name) for name in wanted]
+
+
+def _answer(found: list[Post]) -> Answer:
+    head = ("id", "state", "account", "slot", "caption", "code")
+    rows = [
+        (
+            post.id,
+            post.state,
+            post.account,
+            post.slot.isoformat() if post.slot else None,
+            post.options.caption[:40],
+            (shown_error(post) or {}).get("code"),
+        )
+        for post in found
+    ]
+    document = {"posts": [post.outcome().as_dict() | {"error": shown_error(post)} for post in found]}
+    return Answer(document, table(head, rows) if rows else "no posts yet")
