@@ -265,8 +265,8 @@ def test_endless_processing_is_neither_failed_nor_sent_again(
     airdate: Engine, sandbox: RunningSandbox, film: Path
 ) -> None:
     sandbox.control.fault("processing", endless=True)
-    impatient = airdate.settings.model_copy(update={"poll_seconds": 20.0, "poll_budget_seconds": 1.0})
-    hurried = Engine(impatient, airdate.ledger, airdate.store, airdate.pause)
+    impatient = airdate.settings.model_copy(update={"poll_seconds": 0.2, "poll_budget_seconds": 1.0})
+    hurried = Engine(impatient, airdate.ledger, airdate.store)
     post = steps.walk(hurried, record(hurried, film).id)
     again = steps.walk(hurried, record(hurried, film).id)
     assert post.state is again.state is PostState.PROCESSING
