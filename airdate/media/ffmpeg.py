@@ -88,6 +88,9 @@ def _listing(place: str, what: str) -> set[str]:
     return {fields[1] for line in done.stdout.splitlines() if len(fields := line.split()) > 1}
 
 
-def source(path: Path, **options: Any) -> Any:
-    """An input node of a file that somebody gave us; `file:` keeps odd names from being taken for something else."""
-    return graph.input(f"file:{path}", **GUARD, **options)
+def source(path: Path, container: str) -> Any:
+    """An input node of a file that somebody gave us.
+
+    `file:` and the format that the probe found keep odd names (`a:b.mp4`, `%03d.jpg`) from being taken for more.
+    """
+    return graph.input(f"file:{path}", f=container.partition(",")[0], **GUARD)

@@ -52,7 +52,7 @@ def normalize(
 
 def _command(plan: Plan, probe: Probe, part: Path) -> list[str]:
     options: dict[str, Any] = dict(CONTAINER)
-    original = source(probe.path)
+    original = source(probe.path, probe.container)
     picture, sound = _picture(probe), probe.sound
     streams = [original[str(picture.index)]]
     if plan.kind is PlanKind.ENCODE:

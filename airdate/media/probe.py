@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import statistics
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from itertools import islice, pairwise
@@ -155,10 +157,20 @@ def probe(path: Path, *, name: str | None = None) -> Probe:
             fix="copy or export it again; the upload or download it came from was cut off",
         )
     try:
-        with av.open(str(path), options={"format_whitelist": FORMATS, "protocol_whitelist": "file"}) as container:
+        with opened(path) as container:
             return _read(path, name, size, container, boxes)
     except (FFmpegError, ValueError, OSError, IndexError) as failed:
         raise _unreadable(name, type(failed).__name__) from None
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[InputContainer]:
+    """A container by a nameless descriptor: by its name, `%03d.jpg` would be a pattern and `a:b` a protocol."""
+    with (
+        open(os.open(path, os.O_RDONLY | os.O_CLOEXEC), "rb") as file,  # noqa: PTH123
+        av.open(file, mode="r", options={"format_whitelist": FORMATS}) as container,
+    ):
+        yield container
 
 
 def _read(path: Path, name: str, size: int, container: InputContainer, boxes: Boxes | None) -> Probe:
@@ -176,7 +188,7 @@ def _read(path: Path, name: str, size: int, container: InputContainer, boxes: Bo
         )
     sound = next(iter(sorted(container.streams.audio, key=lambda s: not s.disposition & Disposition.default)), None)
     origin = (container.start_time or 0) / av.time_base
-    picture = _picture(container, video, origin)
+    picture = _picture(path, container, video, origin)
     total = container.duration / av.time_base if container.duration and container.duration > 0 else None
     duration = picture.duration_s or total
     if duration is None:
@@ -195,15 +207,13 @@ def _read(path: Path, name: str, size: int, container: InputContainer, boxes: Bo
     )
 
 
-def _picture(container: InputContainer, video: av.VideoStream, origin: float) -> Picture:
+def _picture(path: Path, container: InputContainer, video: av.VideoStream, origin: float) -> Picture:
     context = video.codec_context
     rotation, interlaced, first_key = 0, False, False
     with contextlib.suppress(FFmpegError, StopIteration):
         frame = next(container.decode(video))
         rotation, interlaced, first_key = int(frame.rotation), frame.interlaced_frame, frame.key_frame
-    gaps = _gaps(container, video)
-    rate = video.average_rate or video.guessed_rate or video.base_rate
-    fps = float(rate) if rate else (1 / statistics.mean(gaps) if gaps else 0.0)
+    gaps = _gaps(path, container, video)
     sar = video.sample_aspect_ratio or context.sample_aspect_ratio
     base = float(video.time_base) if video.time_base else 0.0
     return Picture(
@@ -215,7 +225,7 @@ def _picture(container: InputContainer, video: av.VideoStream, origin: float) ->
         height=video.height,
         sar=float(sar) if sar else 1.0,
         rotation=rotation,
-        fps=fps,
+        fps=_fps(video, gaps),
         is_variable=_is_variable(gaps),
         is_interlaced=interlaced or context.field_order not in (None, "unknown", "progressive", 0, 1),
         matrix=_MATRICES.get(int(context.colorspace)),
@@ -241,17 +251,32 @@ def _sound(stream: av.AudioStream, origin: float) -> Sound:
     )
 
 
-def _gaps(container: InputContainer, video: av.VideoStream) -> list[float]:
-    """Seconds between frames: from the index where there is one, else from the first packets."""
+def _gaps(path: Path, container: InputContainer, video: av.VideoStream) -> list[float]:
+    """Seconds between frames: from an MP4's index, else from the first packets."""
     base = float(video.time_base) if video.time_base else 0.0
-    times = [entry.timestamp for entry in video.index_entries]
-    if len(times) < 2 or "mp4" not in container.format.name:
-        with contextlib.suppress(FFmpegError):
-            container.seek(0)
-            packets = islice(container.demux(video), TIMES_READ)
-            times = [packet.pts for packet in packets if packet.pts is not None]
+    if "mp4" in container.format.name and len(video.index_entries) > 1:
+        times = [entry.timestamp for entry in video.index_entries]
+    else:
+        times = _packet_times(path, video.index)
     times.sort()
     return [(later - sooner) * base for sooner, later in pairwise(times)]
+
+
+def _packet_times(path: Path, index: int) -> list[int]:
+    """Times of the first packets; the file is opened anew, because not every container can be wound back."""
+    with contextlib.suppress(FFmpegError), opened(path) as container:
+        packets = islice(container.demux(container.streams[index]), TIMES_READ)
+        return [packet.pts for packet in packets if packet.pts is not None]
+    return []
+
+
+def _fps(video: av.VideoStream, gaps: list[float]) -> float:
+    """Frames a second: the exact rate the file names, if its frames keep to it; what is measured if not."""
+    named = [float(rate) for rate in (video.guessed_rate, video.average_rate, video.base_rate) if rate]
+    if not gaps or sum(gaps) <= 0:
+        return named[0] if named else 0.0
+    measured = len(gaps) / sum(gaps)
+    return next((rate for rate in named if abs(rate - measured) <= 0.01 * measured), measured)
 
 
 def _is_variable(gaps: list[float]) -> bool:

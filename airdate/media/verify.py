@@ -10,7 +10,7 @@ from av.error import FFmpegError
 from airdate.errors import Refused
 from airdate.media.ffmpeg import program
 from airdate.media.plan import END_GAP_S, NEAR_S, Plan
-from airdate.media.probe import Picture, Probe
+from airdate.media.probe import Picture, Probe, opened
 from airdate.media.profile import MAX_BYTES, MAX_FPS, MAX_SIDE, MIN_FPS, MIN_SIDE
 from airdate.media.runner import run
 from airdate.post import PlanKind
@@ -106,7 +106,7 @@ def decode_ends(path: Path, *, item: str) -> None:
         Refused: something in it cannot be read.
     """
     try:
-        with av.open(str(path)) as container:
+        with opened(path) as container:
             video = container.streams.video[0]
             for packet in container.demux():
                 if packet.is_corrupt:

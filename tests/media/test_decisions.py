@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from airdate.media.ffmpeg import program
-from airdate.media.prepare import decide
+from airdate.media.prepare import decide, render
 from airdate.media.profile import MAX_BYTES, PROFILES, Profile
 from airdate.post import PlanKind
 
@@ -150,3 +150,10 @@ def test_a_set_that_does_not_fit_is_shortened_or_refused(tmp_path: Path) -> None
 
 def test_profiles_go_by_their_names() -> None:
     assert all(profile.name == name for name, profile in PROFILES.items())
+
+
+@pytest.mark.parametrize("name", ["we:ird.mp4", "%03d.jpg", "-x.mp4", "pipe|x", "film 100 %.mp4", "ünïcode.bin"])
+def test_a_name_is_only_a_name(make_film: MakeFilm, tmp_path: Path, name: str) -> None:
+    film = tmp_path / name
+    film.write_bytes(make_film("slow2.mp4", *H264, *AAC, "-map_metadata", "-1").read_bytes())
+    assert render(decide([film], Profile()), tmp_path / "out").plan.kind is PlanKind.REMUX
