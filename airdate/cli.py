@@ -59,11 +59,17 @@ SHAPES = {
     "posts list": ("posts", "error"),
     "posts show": (*OUTCOME, "events", "submissions"),
     "posts follow": (*OUTCOME, "posts"),
+    "posts retry": OUTCOME,
+    "posts resolve": OUTCOME,
     "account add": ACCOUNT,
     "account list": ("accounts", "error"),
     "calendar plan": CALENDAR,
     "calendar apply": CALENDAR,
     "calendar list": ("posts", "error"),
+    "calendar move": OUTCOME,
+    "calendar hold": OUTCOME,
+    "calendar cancel": OUTCOME,
+    "calendar release": OUTCOME,
     "up": MACHINE,
     "demo": ("prefect", "gateway", "sandbox", "posts", "error"),
     "sandbox": ("api", "upload", "auth", "page", "control", "error"),
@@ -73,6 +79,8 @@ SHAPES = {
 
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document on standard output.")]
 Host = Annotated[str, typer.Option(help="Where to listen.")]
+PostName = Annotated[str, typer.Argument(metavar="ID", help="A post's id, or its key, such as calendar/row.")]
+Reason = Annotated[str, typer.Option(metavar="T", help="Why; it is kept in the post's story.")]
 Sources = Annotated[list[str], typer.Argument(metavar="SOURCE…", help="A file or a URL; several photos in order.")]
 
 
@@ -275,6 +283,42 @@ def calendar_list(_json: Json = False) -> Answer:
     return calendar.show_all()
 
 
+@calendar_app.command("move")
+def calendar_move(
+    post: PostName,
+    at: Annotated[str, typer.Option(metavar="ISO8601", help="The new slot, with its offset.")],
+    _json: Json = False,
+) -> Answer:
+    """Give a post of which nothing was sent another slot."""
+    from airdate.commands import decisions
+
+    return decisions.move(post, at, _runs(load_settings()))
+
+
+@calendar_app.command("hold")
+def calendar_hold(post: PostName, reason: Reason, _json: Json = False) -> Answer:
+    """Stop a post until it is released; possible until its last byte is sent."""
+    from airdate.commands import decisions
+
+    return decisions.hold(post, reason)
+
+
+@calendar_app.command("cancel")
+def calendar_cancel(post: PostName, reason: Reason, _json: Json = False) -> Answer:
+    """Call a post off; possible until its last byte is sent."""
+    from airdate.commands import decisions
+
+    return decisions.cancel(post, reason)
+
+
+@calendar_app.command("release")
+def calendar_release(post: PostName, _json: Json = False) -> Answer:
+    """Let a held post go on."""
+    from airdate.commands import decisions
+
+    return decisions.release(post, _runs(load_settings()))
+
+
 @posts_app.command("list")
 def posts_list(_json: Json = False) -> Answer:
     """Show all posts."""
@@ -301,6 +345,29 @@ def posts_follow(
     from airdate.commands import posts
 
     return posts.follow(post_id, everything=everything)
+
+
+@posts_app.command("retry")
+def posts_retry(post: PostName, _json: Json = False) -> Answer:
+    """Bring back a post that failed, was cancelled or missed, or that Airdate held; it is sent anew."""
+    from airdate.commands import decisions
+
+    return decisions.retry(post, _runs(load_settings()))
+
+
+@posts_app.command("resolve")
+def posts_resolve(
+    post: PostName,
+    published: Annotated[bool, typer.Option("--published", help="It is live.")] = False,
+    not_published: Annotated[bool, typer.Option("--not-published", help="It never went live.")] = False,
+    post_id: Annotated[str | None, typer.Option(metavar="N", help="TikTok's id of the live post.")] = None,
+    reason: Annotated[str | None, typer.Option(metavar="T", help="How you know; kept in the post's story.")] = None,
+    _json: Json = False,
+) -> Answer:
+    """Say what became of a post that TikTok has forgotten; look at the creator's account first."""
+    from airdate.commands import decisions
+
+    return decisions.resolve(post, decisions.Finding(published, not_published, post_id, reason))
 
 
 @app.command()

@@ -19,7 +19,7 @@ from airdate.ledger import posts, submissions
 from airdate.ledger.leases import Lease
 from airdate.ledger.posts import Post
 from airdate.ledger.submissions import Submission
-from airdate.ledger.transitions import SETTLED
+from airdate.ledger.transitions import SETTLED, UNSENT
 from airdate.post import Mode, PostState, Rendition, SubmissionState
 from airdate.tiktok.chunks import ChunkPlan
 from airdate.tiktok.client import PostInfo
@@ -140,7 +140,14 @@ class _Publication:
                     return self._accepted(last)
 
     def _check_count(self, known: list[Submission]) -> None:
-        begun = sum(each.state is SubmissionState.ABANDONED and each.publish_id is not None for each in known)
+        # A person who brings the post back says that the cause is mended, so only what came after is counted.
+        since = max(event.at for event in posts.story(self.ledger, self.post.id) if event.to_state == PostState.PLANNED)
+        begun = sum(
+            each.state is SubmissionState.ABANDONED
+            and each.publish_id is not None
+            and (each.asked_at or since) >= since
+            for each in known
+        )
         if begun >= MAX_ABANDONED:
             raise NeedsPerson(
                 "too_many_uploads",
@@ -353,7 +360,7 @@ def abandon_unsent(engine: Engine, lease: Lease) -> bool:
     last = known[-1] if known else None
     if last is None or last.state in SETTLED:
         return False
-    if last.state in (SubmissionState.INTENDED, SubmissionState.ASKED, SubmissionState.OPEN):
+    if last.state in UNSENT:
         submissions.move(engine.ledger, last, lease.epoch, SubmissionState.ABANDONED, upload_url=None)
         return False
     return True

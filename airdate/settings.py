@@ -35,7 +35,7 @@ class Settings(BaseSettings):
     tiktok_upload_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="`host` or `host:port` that an upload URL may name, besides TikTok's own."
     )
-    tiktok_client_secret: SecretStr | None = Field(None, description="Read by `account add` and `account connect`.")
+    tiktok_client_secret: SecretStr | None = Field(None, description="Read by `account add`.")
     tiktok_refresh_token: SecretStr | None = Field(None, description="Read by `account add`.")
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Origins from which assets may come by plain http or from private addresses."

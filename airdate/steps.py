@@ -43,6 +43,7 @@ __all__ = [
     "fetch",
     "follow",
     "hold",
+    "is_ahead",
     "prepare",
     "publish",
     "record",
@@ -144,7 +145,7 @@ def _in_time(engine: Engine, post: Post) -> Post:
         f"the post is {late.total_seconds() / 60:.0f} minutes late",
         item=post.id,
         rule=f"at most {post.late_minutes} minutes late, then {post.late_policy}",
-        fix="move it to another slot, or cancel it",
+        fix="move it with `airdate calendar move`, send it now with `airdate posts retry`, or cancel it",
     )
     posts.move(engine.ledger, post.id, to, who="clock", why=error.message, error=error_record(error))
     raise error
@@ -281,7 +282,7 @@ def _stopped(post: Post) -> NeedsPerson:
         f"post_{post.state}",
         f"the post is {post.state}, so it does not go on",
         item=post.id,
-        fix="release it, or leave it as it is",
+        fix="nothing, or bring it back with `airdate calendar release` or `airdate posts retry`",
     )
 
 
@@ -341,12 +342,15 @@ def walk(
     on_progress: Callable[[str, float], None] | None = None,
     waiting: Callable[[Holder], None] | None = None,
 ) -> Post:
-    """All the steps in this process. What stops the post is in the ledger afterwards; only bugs are raised."""
+    """All the steps in this process. What stops the post is in the ledger afterwards; only bugs are raised.
+
+    A post whose slot lies ahead stays planned: the clock takes it out.
+    """
     tell = on_progress or (lambda _step, _part: None)
     try:
         return _walk(engine, post_id, tell, waiting)
     except LeaseLost:
-        # Another worker took the post over while this one stalled; wait for it like any second command.
+        # Another worker took the post over while this one stalled, or a person took it away from both: read again.
         return walk(engine, post_id, on_progress=on_progress, waiting=waiting)
 
 
@@ -356,7 +360,7 @@ def _walk(
     with hold(engine, post_id, waiting=waiting) as lease:
         post = resume(engine, lease)
         try:
-            while post.state not in FINAL and post.state not in (PostState.HELD, PostState.PROCESSING):
+            while post.state in UNFINISHED and not is_ahead(engine, post):
                 originals = fetch(engine, lease, on_progress=lambda part: tell("fetch", part))
                 rendition = prepare(engine, lease, originals, on_progress=lambda part: tell("prepare", part))
                 cleared = check(engine, lease, rendition)
@@ -370,6 +374,11 @@ def _walk(
             log.debug("stopped", exc_info=True)
             post = fail(engine, lease, error)
     return post
+
+
+def is_ahead(engine: Engine, post: Post) -> bool:
+    """Whether the post waits for a slot that lies ahead."""
+    return post.state is PostState.PLANNED and post.slot is not None and post.slot > engine.ledger.now()
 
 
 def resume(engine: Engine, lease: Lease) -> Post:

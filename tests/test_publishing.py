@@ -6,15 +6,17 @@ import hashlib
 import random
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, update
 
-from airdate import steps
+from airdate import decisions, publishing, steps
 from airdate.engine import Engine
+from airdate.errors import NeedsPerson
 from airdate.intake import command_consent, intake
 from airdate.ledger import Ledger, accounts, posts, submissions
 from airdate.ledger.posts import Post
@@ -240,6 +242,91 @@ def test_a_film_that_changes_while_it_is_sent_never_goes_live(
     assert steps.exit_status(post) == 3
     assert (post.error or {})["code"] == "file_changed"
     assert [each for each in sandbox.control.posts() if each["state"] == "PUBLISH_COMPLETE"] == []
+
+
+def at_half(step: str, decide: Callable[[], object]) -> Callable[[str, float], None]:
+    """Let a person decide once, when the worker has half of that step behind it."""
+    decided = []
+
+    def tell(now: str, part: float) -> None:
+        if now == step and part > 0.5 and not decided:
+            decided.append(decide())
+
+    return tell
+
+
+def hold(engine: Engine, post: Post) -> Post:
+    return decisions.hold(engine, post.id, who="ana", why="the agency called")
+
+
+def cancel(engine: Engine, post: Post) -> Post:
+    return decisions.cancel(engine, post.id, who="ana", why="the agency called")
+
+
+@pytest.mark.parametrize(
+    ("stop", "bring_back"), [(hold, decisions.release), (cancel, decisions.retry)], ids=["hold", "cancel"]
+)
+def test_a_person_stops_an_upload_before_its_last_byte_and_brings_it_back(
+    airdate: Engine,
+    sandbox: RunningSandbox,
+    large_film: Path,
+    stop: Callable[[Engine, Post], Post],
+    bring_back: Callable[..., Post],
+) -> None:
+    post = record(airdate, large_film)
+    stopped = steps.walk(airdate, post.id, on_progress=at_half("publish", lambda: stop(airdate, post)))
+    assert stopped.state in (PostState.HELD, PostState.CANCELLED)
+    assert steps.exit_status(stopped) == 4
+    assert [each.state for each in submissions.of_post(airdate.ledger, post.id)] == [SubmissionState.ABANDONED]
+    assert [each["state"] for each in sandbox.control.posts() if each["state"] == "PUBLISH_COMPLETE"] == []
+    assert steps.walk(airdate, post.id) == stopped
+
+    assert bring_back(airdate, post.id, who="ana").turn == post.turn + 1
+    published_once(sandbox, steps.walk(airdate, post.id), large_film)
+
+
+def test_after_the_last_byte_nobody_stops_it(airdate: Engine, sandbox: RunningSandbox, film: Path) -> None:
+    post = record(airdate, film)
+    refusals = []
+
+    def too_late() -> None:
+        for stop in (hold, cancel):
+            with pytest.raises(NeedsPerson) as caught:
+                stop(airdate, post)
+            refusals.append(caught.value.code)
+
+    published_once(sandbox, steps.walk(airdate, post.id, on_progress=at_half("publish", too_late)), film)
+    assert refusals == ["cannot_be_stopped"] * 2
+
+
+def test_a_person_may_try_again_after_too_many_unfinished_uploads(
+    airdate: Engine, sandbox: RunningSandbox, film: Path
+) -> None:
+    post = record(airdate, film)
+    with steps.hold(airdate, post.id) as lease:
+        for number in range(publishing.MAX_ABANDONED):
+            plan = (film.stat().st_size, film.stat().st_size, 1)
+            begun = submissions.intend(
+                airdate.ledger, post.id, lease.epoch, mode=Mode.DIRECT, sha256="a" * 64, plan=plan
+            )
+            facts = {"publish_id": f"v_{number}", "asked_at": airdate.ledger.now()}
+            begun = submissions.move(airdate.ledger, begun, lease.epoch, SubmissionState.ASKED, **facts)
+            submissions.move(airdate.ledger, begun, lease.epoch, SubmissionState.ABANDONED)
+    stopped = steps.walk(airdate, post.id)
+    assert (stopped.state, (stopped.error or {})["code"]) == (PostState.HELD, "too_many_uploads")
+    decisions.retry(airdate, post.id, who="ana")
+    published_once(sandbox, steps.walk(airdate, post.id), film)
+
+
+def test_a_post_that_is_moved_under_a_worker_waits_for_its_new_slot(
+    airdate: Engine, sandbox: RunningSandbox, film: Path
+) -> None:
+    post = record(airdate, film)
+    slot = airdate.ledger.now() + timedelta(hours=3)
+    once = at_half("decide", lambda: decisions.move(airdate, post.id, slot, who="ana"))
+    moved = steps.walk(airdate, post.id, on_progress=lambda _step, _part: once("decide", 1.0))
+    assert (moved.state, moved.slot, moved.turn, moved.error) == (PostState.PLANNED, slot, 2, None)
+    assert sandbox.control.calls("init") == []
 
 
 @pytest.mark.parametrize(

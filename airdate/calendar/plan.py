@@ -66,7 +66,7 @@ def plan(
             change.append((row, post))
         elif applied[row.id] == row.digest if row.id in applied else says_the_same(row, post):
             unchanged.append(row)
-        elif post.state in WAITING and not _is_held_by_person(post):
+        elif post.state in WAITING and not is_held_by_person(post):
             change.append((row, post))
         else:
             keep.append(Kept(post, f"its row was edited, but {_standing(post)}"))
@@ -97,7 +97,8 @@ def says_the_same(row: Row, post: Post) -> bool:
     )
 
 
-def _is_held_by_person(post: Post) -> bool:
+def is_held_by_person(post: Post) -> bool:
+    """Whether a person holds the post, as against the engine."""
     return post.state is P.HELD and (post.error is None or post.error["code"] == HELD_BY_PERSON)
 
 

@@ -15,8 +15,11 @@ from airdate.errors import Transient, WrongUsage
 from airdate.intake import command_consent, intake, parse_slot
 from airdate.ledger import accounts, posts
 from airdate.ledger.posts import Post
-from airdate.outcome import exit_status, shown_error
+from airdate.outcome import UNFINISHED, exit_status, shown_error
 from airdate.post import Mode, Options, PostState
+
+MOST_TURNS = 5
+"""How many runs of one post a command waits for: its workers may die of it, and each time the clock brings it back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ def publish(wish: Wish, runs: Runs | None, say: Callable[[str], None]) -> Answer
     slot = parse_slot(wish.at) if wish.at is not None else None
     with Engine.open() as engine:
         post = _recorded(engine, wish, slot)
-        if post.slot is not None and post.slot > engine.ledger.now() and post.state is PostState.PLANNED:
+        if steps.is_ahead(engine, post):
             return _planned(engine, post, runs)
         try:
             if runs is not None:
@@ -77,6 +80,8 @@ def publish(wish: Wish, runs: Runs | None, say: Callable[[str], None]) -> Answer
                     post = _walked(engine, post, tell, say)
         except KeyboardInterrupt:
             return _left(posts.get(engine.ledger, post.id), runs)
+        if steps.is_ahead(engine, post):
+            return _planned(engine, post, runs)
         return answer(post, follower=runs.follower if runs else None)
 
 
@@ -94,14 +99,8 @@ def _check_form(form: str | None) -> None:
 def _recorded(engine: Engine, wish: Wish, slot: datetime | None) -> Post:
     """Write the post down, unless its options are wrong or its slot has passed."""
     now = engine.ledger.now()
-    if slot is not None and slot <= now:
-        raise WrongUsage(
-            "slot_past",
-            f"this instant passed {(now - slot).total_seconds():.0f} s ago",
-            item=wish.at,
-            rule="--at lies in the future",
-            fix="give a later instant, or leave --at out to publish now",
-        )
+    if slot is not None:
+        check_ahead(slot, now)
     mode = wish.mode or accounts.get(engine.ledger, wish.account).mode
     consent = command_consent(now)
     taken = intake(
@@ -115,6 +114,18 @@ def _recorded(engine: Engine, wish: Wish, slot: datetime | None) -> Post:
         slot=slot,
     )
     return steps.record(engine, taken, who=consent.who)
+
+
+def check_ahead(slot: datetime, now: datetime) -> None:
+    """Raise `WrongUsage` for an instant that has passed."""
+    if slot <= now:
+        raise WrongUsage(
+            "slot_past",
+            f"this instant passed {(now - slot).total_seconds():.0f} s ago",
+            item=slot.isoformat(),
+            rule="--at lies in the future",
+            fix="give a later instant; `airdate publish` without --at publishes now",
+        )
 
 
 def _planned(engine: Engine, post: Post, runs: Runs | None) -> Answer:
@@ -139,7 +150,7 @@ def _walked(engine: Engine, post: Post, tell: OnStep, say: Callable[[str], None]
 
 
 def _by_runs(engine: Engine, post: Post, runs: Runs, say: Callable[[str], None]) -> Post:
-    """Start the run of the post's present turn, or find the one that is at it, and wait for its end."""
+    """Start the run of the post's present turn, or find the one that is at it, and wait until the post's last ended."""
     if post.state in steps.FINAL or post.state is PostState.PROCESSING:
         return post
     if post.state is PostState.HELD:
@@ -149,11 +160,14 @@ def _by_runs(engine: Engine, post: Post, runs: Runs, say: Callable[[str], None])
             return post
         posts.store(engine.ledger, post.id, turn=post.turn + 1)
         post = posts.get(engine.ledger, post.id)
-    run = runs.start(post, at=None, name=run_name(post))
-    if link := runs.link(run):
-        say(f"{post.id}: {link}")
-    ended = runs.wait(run)
-    turn, post = post.turn, posts.get(engine.ledger, post.id)
+    for _ in range(MOST_TURNS):
+        run = runs.start(post, at=None, name=run_name(post))
+        if link := runs.link(run):
+            say(f"{post.id}: {link}")
+        ended = runs.wait(run)
+        turn, post = post.turn, posts.get(engine.ledger, post.id)
+        if post.turn == turn or not _goes_on_now(engine, post):
+            break
     if post.turn == turn and post.error is None and post.state in (PostState.PLANNED, PostState.PREPARING):
         raise Transient(
             "run_ended_early",
@@ -162,6 +176,13 @@ def _by_runs(engine: Engine, post: Post, runs: Runs, say: Callable[[str], None])
             fix="look at the run in Prefect, and give the same command again",
         )
     return post
+
+
+def _goes_on_now(engine: Engine, post: Post) -> bool:
+    """Whether a newer run takes the post out at once: its worker died, or a person brought it back."""
+    now = engine.ledger.now()
+    is_due = all(at is None or at <= now for at in (post.slot, post.not_before))
+    return post.state in UNFINISHED and is_due
 
 
 def _left(post: Post, runs: Runs | None) -> Answer:

@@ -194,10 +194,26 @@ def get(ledger: Ledger, post_id: str) -> Post:
     with ledger.read() as connection:
         row = connection.execute(select(posts).where(posts.c.id == post_id)).first()
     if row is None:
-        raise NeedsPerson(
-            "post_unknown", "the ledger holds no such post", item=post_id, fix="see `airdate posts list` for the ids"
-        )
+        raise _unknown(post_id)
     return _post(row)
+
+
+def _unknown(name: str) -> NeedsPerson:
+    return NeedsPerson(
+        "post_unknown", "the ledger holds no such post", item=name, fix="see `airdate posts list` for the ids"
+    )
+
+
+def find(connection: Connection, name: str) -> Post:
+    """The post with this id, else this key, its row locked until the transaction ends.
+
+    Raises:
+        NeedsPerson: there is none.
+    """
+    for column in (posts.c.id, posts.c.key):
+        if row := connection.execute(select(posts).where(column == name).with_for_update()).first():
+            return _post(row)
+    raise _unknown(name)
 
 
 def by_key(ledger: Ledger, key: str) -> Post | None:

@@ -42,6 +42,9 @@ SUBMISSION_MOVES: dict[S, frozenset[S]] = {
 SETTLED = frozenset({S.FAILED, S.ABANDONED})
 """Only when every earlier submission of a post is settled may it have a new one: no two could both go live."""
 
+UNSENT = frozenset({S.INTENDED, S.ASKED, S.OPEN})
+"""Before the commit mark nothing can go live: without its last bytes TikTok has no film."""
+
 
 class LeaseLost(Transient):
     """Another worker holds the post now; this one must not write or send anything more for it."""
