@@ -71,10 +71,11 @@ def follow(engine: Engine, post_id: str, watch: Watch | None = None) -> Post:
 
 def sweep(engine: Engine) -> list[Post]:
     """Ask once about every post in processing, of all accounts; one that cannot be asked about stops no other."""
-    return [_swept(engine, post) for post in posts.listed(engine.ledger, states=[PostState.PROCESSING])]
+    return [look(engine, post) for post in posts.listed(engine.ledger, states=[PostState.PROCESSING])]
 
 
-def _swept(engine: Engine, post: Post) -> Post:
+def look(engine: Engine, post: Post) -> Post:
+    """Ask once about a post in processing; if TikTok cannot be asked, it stays as it is."""
     try:
         with Session(engine.settings, engine.ledger, post.account, engine.pause) as session:
             return ask(engine, session, post)

@@ -14,9 +14,11 @@ from airdate.commands.publish import Runs
 from airdate.console import Answer
 from airdate.engine import Engine, run_name
 from airdate.errors import AirdateError, WrongUsage
+from airdate.following import look
 from airdate.intake import command_consent, parse_slot
 from airdate.ledger import posts
 from airdate.ledger.posts import Post
+from airdate.post import PostState
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,11 @@ def resolve(name: str, found: Finding) -> Answer:
             why = found.reason or f"{who} found it live"
             post = decisions.resolve_published(engine, name, tiktok_post_id=found.post_id, who=who, why=why)
         else:
+            # Said too early it would let the film be sent twice, so TikTok has the first word.
+            with engine.ledger.read() as connection:
+                asked = posts.find(connection, name)
+            if asked.state is PostState.PROCESSING and (asked := look(engine, asked)).state is not PostState.PROCESSING:
+                return _stands(asked, "TikTok has decided meanwhile, so your word was not needed")
             post = decisions.resolve_not_published(engine, name, who=who, why=found.reason or "")
     return _stands(post)
 

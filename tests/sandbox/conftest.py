@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
-from sandbox.client import Client, Films
+from sandbox_client import Client, Films
 
 from airdate.sandbox.running import Control, RunningSandbox
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from sandbox.client import Client, put
+from sandbox_client import Client, put
 
 from airdate.sandbox.running import Control
 

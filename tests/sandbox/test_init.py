@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sandbox.client import POST_INFO, Client
+from sandbox_client import POST_INFO, Client
 
 from airdate.sandbox.running import Control
 

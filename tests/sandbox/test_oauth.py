@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from sandbox.client import Client
+from sandbox_client import Client
 
 from airdate.sandbox.running import Control
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from sandbox.client import Client
+from sandbox_client import Client
 
 from airdate.sandbox.page import _parts
 from airdate.sandbox.running import RunningSandbox

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sandbox.client import Client, Films
+from sandbox_client import Client, Films
 
 from airdate.sandbox.running import Control
 
@@ -109,7 +109,7 @@ def test_the_forms_of_an_id(public: Client, control: Control, film: bytes, form:
 
 
 def test_a_cap_that_fills_up_during_the_upload(demo: Client, control: Control, film: bytes) -> None:
-    from sandbox.client import put
+    from sandbox_client import put
 
     first, second = (demo.init(len(film)).json()["data"] for _ in range(2))
     control.settings(daily_cap=1)

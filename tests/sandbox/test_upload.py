@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from sandbox.client import Client, padded, put
+from sandbox_client import Client, padded, put
 
 from airdate.sandbox.running import Control
 
