@@ -18,6 +18,8 @@ from airdate import cli
 from airdate.console import run
 from airdate.media.demo import make_demo_photos, make_demo_video
 
+pytestmark = pytest.mark.e2e
+
 Command = Callable[..., tuple[int, dict[str, Any]]]
 
 

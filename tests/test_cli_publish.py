@@ -20,6 +20,8 @@ import pytest
 
 from airdate.sandbox.running import RunningSandbox
 
+pytestmark = pytest.mark.e2e
+
 FIELDS = (
     "post_id key account target state unconfirmed slot publish_id tiktok_post_ids rendition error".split()  # noqa: SIM905
 )

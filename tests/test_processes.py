@@ -17,6 +17,8 @@ from airdate import processes
 from airdate.errors import NeedsPerson
 from airdate.processes import Child, free_port, wait_until
 
+pytestmark = pytest.mark.e2e
+
 STAY = "import time; time.sleep(60)"
 
 

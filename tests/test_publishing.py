@@ -27,6 +27,8 @@ from airdate.sandbox.running import RunningSandbox
 from airdate.settings import Settings
 from airdate.store import Store
 
+pytestmark = pytest.mark.e2e
+
 CHUNKED = 70_000_000
 """Bytes of a film that goes out in seven chunks."""
 

@@ -148,7 +148,7 @@ def _made(prepared: Prepared) -> Answer:
         "out": str(prepared.path),
         "plan": prepared.plan.kind.value,
         "reasons": list(prepared.reasons),
-        "input": _probes(prepared.input),
+        "input": _probes(prepared.plan.inputs),
         "output": prepared.output.as_dict(),
         "sha256": prepared.sha256,
         "size": prepared.size,

@@ -1,78 +1,54 @@
-"""Media for the demo, made on the spot: a film that needs work, and photos of four shapes."""
+"""A film and photos for the demo and the tests, drawn by ourselves: as cameras write them, not as TikTok likes."""
 
 from __future__ import annotations
 
-import colorsys
 from pathlib import Path
 
 import ffmpeg as graph
 from PIL import Image, ImageDraw
 
-from airdate.media.ffmpeg import program
+from airdate.media.ffmpeg import command
 from airdate.media.runner import run
 
-SECONDS = 6
-PHOTO_SIZES = ((1600, 1200), (1080, 1350), (1200, 1200), (1000, 1778))
+VIDEO_SECONDS = 6
+
+PHOTOS = (
+    ("meadow", (1600, 1200), (126, 178, 92)),
+    ("tower", (1080, 1920), (92, 122, 178)),
+    ("square", (1400, 1400), (188, 112, 84)),
+    ("shore", (2400, 1000), (84, 156, 170)),
+)
 
 
 def make_demo_video(out: Path) -> Path:
-    """A moving picture with sound, as an editor might export it: MOV, MPEG-4 part 2, 24 frames a second, mono."""
-    picture = graph.input(
-        f"mandelbrot=size=1280x720:rate=24:maxiter=300:end_scale=0.02:end_pts={24 * SECONDS * 4}", f="lavfi", t=SECONDS
-    )
-    sound = graph.input(f"sine=frequency=220:beep_factor=4:sample_rate=44100:duration={SECONDS}", f="lavfi")
-    command = (
-        graph.output(
-            picture.video,
-            sound.audio,
-            f"file:{out}",
-            **{
-                "c:v": "mpeg4",
-                "q:v": 4,
-                "c:a": "pcm_s16le",
-                "f": "mov",
-                "t": SECONDS,
-            },
-        )
-        .global_args("-hide_banner", "-v", "error")
-        .overwrite_output()
-        .compile(cmd=program())
-    )
-    run(list(command), item=out.name, seconds=SECONDS)
+    """Six seconds of a moving test picture with a tone: a lying MOV at 25 frames a second, MPEG-4 with PCM sound."""
+    picture = graph.input(f"testsrc2=size=1280x720:rate=25:duration={VIDEO_SECONDS}", f="lavfi")
+    tone = graph.input(f"sine=frequency=330:sample_rate=44100:duration={VIDEO_SECONDS}", f="lavfi")
+    options = {"c:v": "mpeg4", "q:v": 4, "c:a": "pcm_s16le", "pix_fmt": "yuv420p", "f": "mov"}
+    full = command(graph.output(picture, tone, f"file:{out}", metadata="title=Airdate demo", **options))
+    run(full, item=out.name, seconds=VIDEO_SECONDS)
     return out
 
 
 def make_demo_photos(folder: Path) -> list[Path]:
-    """Four photos: a sky, hills and a sun at four hours of a day, in four shapes."""
+    """Four JPEG photos of four shapes, in the folder, which is made."""
     folder.mkdir(parents=True, exist_ok=True)
-    made = []
-    for number, size in enumerate(PHOTO_SIZES):
-        path = folder / f"photo-{number + 1}.jpg"
-        _landscape(size, number / len(PHOTO_SIZES)).save(path, quality=90)
-        made.append(path)
-    return made
+    return [
+        _draw(folder / f"{number}-{name}.jpg", size, ground) for number, (name, size, ground) in enumerate(PHOTOS, 1)
+    ]
 
 
-def _landscape(size: tuple[int, int], hour: float) -> Image.Image:
+def _draw(path: Path, size: tuple[int, int], ground: tuple[int, int, int]) -> Path:
+    """Hills under a sky, and a sun."""
     width, height = size
-    picture = Image.new("RGB", size)
-    draw = ImageDraw.Draw(picture)
-    for row in range(height):
-        draw.line((0, row, width, row), fill=_colour(0.55 + 0.4 * hour, 0.6, 0.95 - 0.5 * row / height))
-    sun = (width * (0.2 + 0.6 * hour), height * (0.5 - 0.3 * (1 - abs(2 * hour - 1))))
-    radius = min(size) * 0.09
-    draw.ellipse((sun[0] - radius, sun[1] - radius, sun[0] + radius, sun[1] + radius), fill=_colour(0.13, 0.5, 1.0))
-    for layer in range(3):
-        base = height * (0.62 + 0.12 * layer)
-        hills = [
-            (x, base + height * 0.06 * ((x / width * (5 + 2 * layer) + hour * 3) % 2 - 1) ** 2)
-            for x in range(0, width + 20, 20)
-        ]
-        shade = _colour(0.3 + 0.1 * hour, 0.5, 0.55 - 0.15 * layer)
-        draw.polygon([*hills, (width, height), (0, height)], fill=shade)
-    return picture
-
-
-def _colour(hue: float, saturation: float, value: float) -> tuple[int, int, int]:
-    red, green, blue = colorsys.hsv_to_rgb(hue % 1, saturation, value)
-    return round(red * 255), round(green * 255), round(blue * 255)
+    photo = Image.linear_gradient("L").resize(size)
+    scene = Image.composite(Image.new("RGB", size, (238, 240, 246)), Image.new("RGB", size, (140, 176, 222)), photo)
+    pen = ImageDraw.Draw(scene)
+    radius = min(size) // 9
+    pen.ellipse((width // 5 - radius, height // 4 - radius, width // 5 + radius, height // 4 + radius), (250, 214, 110))
+    for step in range(3):
+        shade = tuple(int(part * (1 - 0.18 * step)) for part in ground)
+        top = height * (11 + 2 * step) // 18
+        pen.ellipse((width * (step - 2) // 3, top, width * (step + 3) // 3, top + height), shade)
+    scene.save(path, quality=90)
+    return path

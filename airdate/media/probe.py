@@ -1,11 +1,11 @@
-"""One record of what a file is, whatever its name says; read in process by PyAV and our own box reader."""
+"""What a file is, whatever its name says: one record, read in process by PyAV and our own box reader."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import statistics
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from itertools import islice, pairwise
@@ -18,24 +18,29 @@ from av.error import FFmpegError
 from av.stream import Disposition
 
 from airdate.errors import Refused
-from airdate.media.boxes import Boxes, read_boxes
-from airdate.media.photos import PhotoFacts, read_photo_facts
+from airdate.media.boxes import Boxes, read_boxes, vary
+from airdate.media.photos import Photo, read_header
 
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,avi,flv,asf,ogg,dv,mxf,gif,apng"
-"""Containers we open; a playlist or a script that names other files is none of them."""
+"""Containers that are opened; a playlist, which names other files, is none of them."""
 
 MAX_PIXELS = 71_000_000
-"""Of one picture; a larger header is refused before anything is decoded."""
+"""Of one picture: 0.2 s of 16000×16000 cost 3.6 GB of memory; 8K has half of this."""
 
-TIMES_READ = 4000
-"""Packets whose times are read where the container has no index."""
+MAX_STREAMS = 32
+PACKETS_READ = 4000
+"""Packets whose times are read where there is no index."""
 
-_STILLS = {"png_pipe", "jpeg_pipe", "webp_pipe", "image2"}
+TAIL_S = 10
+"""Seconds at the end that are read where a stream does not tell its length."""
 
-_PRIMARIES = {1: "bt709", 5: "bt470bg", 6: "smpte170m", 9: "bt2020", 12: "smpte432"}
-_TRANSFERS = {1: "bt709", 6: "smpte170m", 13: "iec61966-2-1", 14: "bt2020-10", 16: "smpte2084", 18: "arib-std-b67"}
-_MATRICES = {0: "gbr", 1: "bt709", 5: "bt470bg", 6: "smpte170m", 9: "bt2020nc"}
+_PRIMARIES = {1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 9: "bt2020", 11: "smpte431"}
+_PRIMARIES |= {12: "smpte432"}
+_TRANSFERS = {1: "bt709", 4: "gamma22", 5: "gamma28", 6: "smpte170m", 7: "smpte240m", 8: "linear", 13: "iec61966-2-1"}
+_TRANSFERS |= {14: "bt2020-10", 15: "bt2020-12", 16: "smpte2084", 18: "arib-std-b67"}
+_MATRICES = {0: "gbr", 1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 9: "bt2020nc", 10: "bt2020c"}
 _RANGES = {1: "tv", 2: "pc"}
+_NEVER = 2**62
 
 
 class Kind(StrEnum):
@@ -47,16 +52,17 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """The video stream that is meant.
+    """The film's picture stream.
 
     Attributes:
-        width: coded, in pixels; `shown` applies pixel shape and rotation.
-        sar: shape of a pixel, width by height.
-        rotation: degrees a player turns it, counter-clockwise.
+        width: coded, in pixels; `shown` is what a player shows.
+        sar: width of a pixel by its height.
+        rotation: degrees that a player turns the picture, counter-clockwise.
         fps: average frames a second.
-        is_variable: whether the gaps between frames differ visibly.
-        start_s: seconds after the file's own beginning, which is where ffmpeg puts its zero.
-        colour: matrix, primaries, transfer and range as FFmpeg names them; None where untagged.
+        is_variable: gaps between frames differ visibly.
+        matrix: as FFmpeg names it, like `primaries`, `transfer` and `range`; None where untagged.
+        start_s: seconds after the file's own start.
+        starts_with_key: the first picture decodes alone.
     """
 
     index: int
@@ -75,24 +81,24 @@ class Picture:
     transfer: str | None
     range: str | None
     start_s: float
-    duration_s: float | None
+    duration_s: float
     starts_with_key: bool
 
     @property
     def shown(self) -> tuple[int, int]:
-        """Width and height as a player shows them."""
-        width, height = round(self.width * self.sar), self.height
+        """Width and height after pixel shape and rotation."""
+        width, height = max(1, round(self.width * self.sar)), self.height
         return (height, width) if self.rotation % 180 == 90 else (width, height)
 
     @property
     def is_hdr(self) -> bool:
-        """Whether its light is PQ or HLG."""
+        """The light is PQ or HLG."""
         return self.transfer in ("smpte2084", "arib-std-b67")
 
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """The audio stream that is meant."""
+    """The film's sound stream; times as in `Picture`."""
 
     index: int
     codec: str
@@ -100,7 +106,7 @@ class Sound:
     channels: int
     rate: int
     start_s: float
-    duration_s: float | None
+    duration_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +115,11 @@ class Probe:
 
     Attributes:
         size: in bytes.
-        container: FFmpeg's name of the format.
-        duration_s: of the picture, else of the container; 0 for photos.
-        streams: how many there are, covers and data included.
+        container: FFmpeg's name of the format, or Pillow's of a photo.
+        duration_s: of the picture; 0 for a photo.
+        streams: all of them, those that are left out included.
+        chapters: how many.
+        boxes: of an MP4 or MOV only.
     """
 
     path: Path
@@ -119,190 +127,244 @@ class Probe:
     size: int
     container: str
     duration_s: float
-    streams: int
-    picture: Picture | None
-    sound: Sound | None
-    boxes: Boxes | None
-    photo: PhotoFacts | None
+    streams: int = 1
+    chapters: int = 0
+    picture: Picture | None = None
+    sound: Sound | None = None
+    boxes: Boxes | None = None
+    photo: Photo | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return {**asdict(self), "path": self.path.name, "kind": self.kind.value}
+        """Plain JSON values; of the path only the name, because the folder is a fact of this host."""
+        facts = asdict(self)
+        facts["path"] = self.path.name
+        facts["kind"] = self.kind.value
+        if facts["boxes"] is not None:
+            for track in facts["boxes"]["tracks"]:
+                del track["gaps"]
+        return facts
 
 
 def probe(path: Path, *, name: str | None = None) -> Probe:
-    """Find out what a file is.
+    """Look at a local file.
 
     Args:
-        name: what errors call it; the file's own name if None.
+        name: what a refusal calls it.
 
     Raises:
-        Refused: it is empty, cut off, or no film or picture.
+        Refused: it is empty, cut short, or nothing that can be read.
     """
     name = name or path.name
     size = path.stat().st_size
     if size == 0:
         raise Refused(
-            "media_empty", "the file has 0 bytes", item=name, rule="a film or a picture", fix="export it again"
+            "media_empty",
+            "the file is empty",
+            item=name,
+            rule="a file with a film or a photo in it",
+            fix="copy or export it again",
         )
-    if (photo := read_photo_facts(path, name)) is not None:
-        return Probe(path, Kind.PHOTO, size, photo.format, 0.0, 1, None, None, None, photo)
+    photo = read_header(path, name)
+    if photo is not None and not (photo.format == "GIF" and photo.frames > 1):
+        return Probe(path, Kind.PHOTO, size, photo.format.lower(), 0.0, photo=photo)
     boxes = read_boxes(path)
     if boxes is not None and boxes.truncated:
         raise Refused(
             "media_truncated",
-            f"the file ends before its film does, at {size:,} bytes",
+            "the film is cut off: its end, or its index, is missing",
             item=name,
-            rule="every box of an MP4 lies inside the file",
-            fix="copy or export it again; the upload or download it came from was cut off",
+            rule="a complete file",
+            fix="copy or download it again",
         )
-    try:
-        with opened(path) as container:
-            return _read(path, name, size, container, boxes)
-    except (FFmpegError, ValueError, OSError, IndexError) as failed:
-        raise _unreadable(name, type(failed).__name__) from None
+    with _opened(path, name) as container:
+        return _film(container, path, size, boxes, name)
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[InputContainer]:
-    """A container by a nameless descriptor: by its name, `%03d.jpg` would be a pattern and `a:b` a protocol."""
-    with (
-        open(os.open(path, os.O_RDONLY | os.O_CLOEXEC), "rb") as file,  # noqa: PTH123
-        av.open(file, mode="r", options={"format_whitelist": FORMATS}) as container,
-    ):
-        yield container
+def _opened(path: Path, name: str) -> Iterator[InputContainer]:
+    limits = {
+        "protocol_whitelist": "file",
+        "format_whitelist": FORMATS,
+        "max_streams": str(MAX_STREAMS),
+        "max_pixels": str(MAX_PIXELS),
+    }
+    try:
+        # A nameless descriptor: by its name, `%03d.jpg` would be a pattern and `a:b` a protocol.
+        with (
+            open(os.open(path, os.O_RDONLY | os.O_CLOEXEC), "rb") as file,  # noqa: PTH123
+            av.open(file, mode="r", options=limits, metadata_errors="replace") as container,
+        ):
+            yield container
+    except (FFmpegError, ValueError, OverflowError) as failed:
+        raise _unreadable(name, getattr(failed, "strerror", None) or type(failed).__name__) from None
 
 
-def _read(path: Path, name: str, size: int, container: InputContainer, boxes: Boxes | None) -> Probe:
-    videos = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
-    if not videos:
-        raise _unreadable(name, "it has no moving picture")
-    video = max(videos, key=lambda s: (bool(s.disposition & Disposition.default), s.width * s.height))
-    if video.width * video.height > MAX_PIXELS:
-        raise Refused(
-            "media_picture_too_large",
-            f"its picture is {video.width}×{video.height}",
-            item=name,
-            rule=f"at most {MAX_PIXELS:,} pixels",
-            fix="export it at 4096 pixels or less a side",
-        )
-    sound = next(iter(sorted(container.streams.audio, key=lambda s: not s.disposition & Disposition.default)), None)
+def _film(container: InputContainer, path: Path, size: int, boxes: Boxes | None, name: str) -> Probe:
+    video = _chosen_video(container)
+    if video is None:
+        raise _unreadable(name, "it has no picture")
+    sound = _chosen_sound(container)
     origin = (container.start_time or 0) / av.time_base
-    picture = _picture(path, container, video, origin)
-    total = container.duration / av.time_base if container.duration and container.duration > 0 else None
-    duration = picture.duration_s or total
-    if duration is None:
-        duration = _counted_seconds(container, video)
+    first = _first_frame(container, video)
+    pace = _pace(container, video, boxes)
+    lengths = _lengths(container, [video, sound] if sound is not None else [video], boxes)
+    picture = _picture(video, first, pace, _start(video, origin), lengths[video.index])
+    if not picture.width or not picture.height:
+        raise _unreadable(name, "its picture has no size")
     return Probe(
         path=path,
         kind=Kind.VIDEO,
         size=size,
         container=container.format.name,
-        duration_s=duration,
-        streams=len(container.streams) + len(container.chapters()),
+        duration_s=picture.duration_s,
+        streams=len(container.streams),
+        chapters=len(container.chapters()),
         picture=picture,
-        sound=_sound(sound, origin) if sound is not None else None,
+        sound=_sound(sound, origin, lengths[sound.index]) if sound is not None else None,
         boxes=boxes,
-        photo=None,
     )
 
 
-def _picture(path: Path, container: InputContainer, video: av.VideoStream, origin: float) -> Picture:
-    context = video.codec_context
-    rotation, interlaced, first_key = 0, False, False
+def _chosen_video(container: InputContainer) -> av.VideoStream | None:
+    """No cover; the default one; then the largest. The cover may come first."""
+    films = [
+        stream
+        for stream in container.streams.video
+        if stream.codec_context is not None and not stream.disposition & Disposition.attached_pic
+    ]
+    return max(
+        films,
+        key=lambda stream: (bool(stream.disposition & Disposition.default), stream.width * stream.height),
+        default=None,
+    )
+
+
+def _chosen_sound(container: InputContainer) -> av.AudioStream | None:
+    heard = [stream for stream in container.streams.audio if stream.codec_context is not None and stream.rate]
+    return max(heard, key=lambda stream: bool(stream.disposition & Disposition.default), default=None)
+
+
+def _first_frame(container: InputContainer, video: av.VideoStream) -> av.VideoFrame | None:
+    """The first picture that decodes; it must be asked for before anything seeks."""
     with contextlib.suppress(FFmpegError, StopIteration):
-        frame = next(container.decode(video))
-        rotation, interlaced, first_key = int(frame.rotation), frame.interlaced_frame, frame.key_frame
-    gaps = _gaps(path, container, video)
+        return next(container.decode(video))
+    return None
+
+
+def _picture(
+    video: av.VideoStream, first: av.VideoFrame | None, pace: tuple[bool, float], start: float, length: float
+) -> Picture:
+    context = video.codec_context
     sar = video.sample_aspect_ratio or context.sample_aspect_ratio
-    base = float(video.time_base) if video.time_base else 0.0
     return Picture(
         index=video.index,
-        codec=context.name,
+        codec=context.codec.canonical_name,
         profile=context.profile,
         pix_fmt=context.pix_fmt,
         width=video.width,
         height=video.height,
         sar=float(sar) if sar else 1.0,
-        rotation=rotation,
-        fps=_fps(video, gaps),
-        is_variable=_is_variable(gaps),
-        is_interlaced=interlaced or context.field_order not in (None, "unknown", "progressive", 0, 1),
+        rotation=round(first.rotation) % 360 if first else 0,
+        fps=_rate(video, pace[1]),
+        is_variable=pace[0],
+        is_interlaced=(first is not None and first.interlaced_frame) or context.field_order > 1,
         matrix=_MATRICES.get(int(context.colorspace)),
         primaries=_PRIMARIES.get(int(context.color_primaries)),
         transfer=_TRANSFERS.get(int(context.color_trc)),
         range=_RANGES.get(int(context.color_range)),
-        start_s=(video.start_time or 0) * base - origin,
-        duration_s=video.duration * base if video.duration and 0 < video.duration < 2**62 else None,
-        starts_with_key=first_key,
+        start_s=start,
+        duration_s=length,
+        starts_with_key=first is not None and first.key_frame,
     )
 
 
-def _sound(stream: av.AudioStream, origin: float) -> Sound:
-    context, base = stream.codec_context, float(stream.time_base) if stream.time_base else 0.0
+def _sound(stream: av.AudioStream, origin: float, length: float) -> Sound:
+    context = stream.codec_context
     return Sound(
         index=stream.index,
-        codec=context.name,
+        codec=context.codec.canonical_name,
         profile=context.profile,
         channels=context.channels,
         rate=context.sample_rate,
-        start_s=(stream.start_time or 0) * base - origin,
-        duration_s=stream.duration * base if stream.duration and 0 < stream.duration < 2**62 else None,
+        start_s=_start(stream, origin),
+        duration_s=length,
     )
 
 
-def _gaps(path: Path, container: InputContainer, video: av.VideoStream) -> list[float]:
-    """Seconds between frames: from an MP4's index, else from the first packets."""
-    base = float(video.time_base) if video.time_base else 0.0
-    if "mp4" in container.format.name and len(video.index_entries) > 1:
-        times = [entry.timestamp for entry in video.index_entries]
-    else:
-        times = _packet_times(path, video.index)
-    times.sort()
-    return [(later - sooner) * base for sooner, later in pairwise(times)]
+def _start(stream: av.VideoStream | av.AudioStream, origin: float) -> float:
+    if stream.start_time is None or stream.time_base is None or abs(stream.start_time) >= _NEVER:
+        return 0.0
+    return float(stream.start_time * stream.time_base) - origin
 
 
-def _packet_times(path: Path, index: int) -> list[int]:
-    """Times of the first packets; the file is opened anew, because not every container can be wound back."""
-    with contextlib.suppress(FFmpegError), opened(path) as container:
-        packets = islice(container.demux(container.streams[index]), TIMES_READ)
-        return [packet.pts for packet in packets if packet.pts is not None]
-    return []
+def _pace(container: InputContainer, video: av.VideoStream, boxes: Boxes | None) -> tuple[bool, float]:
+    """Whether the rate varies, and what it is: from the index, else from the first packets; 0 where neither tells."""
+    track = boxes.video if boxes else None
+    if track is not None and track.is_variable is not None:
+        return track.is_variable, track.fps
+    base = float(video.time_base or 0)
+    _seek(container, 0)
+    with contextlib.suppress(FFmpegError):
+        packets = islice(container.demux(video), PACKETS_READ)
+        times = sorted({packet.pts for packet in packets if packet.pts is not None})
+        # Whole milliseconds are Matroska's grid: gaps of 33 and 34 ms are one gap.
+        gaps = Counter(round((later - sooner) * base, 3) for sooner, later in pairwise(times))
+        if len(times) > 2 and base:
+            return vary(dict(gaps)), (len(times) - 1) / ((times[-1] - times[0]) * base)
+    return False, 0.0
 
 
-def _fps(video: av.VideoStream, gaps: list[float]) -> float:
+def _rate(video: av.VideoStream, measured: float) -> float:
     """Frames a second: the exact rate the file names, if its frames keep to it; what is measured if not."""
     named = [float(rate) for rate in (video.guessed_rate, video.average_rate, video.base_rate) if rate]
-    if not gaps or sum(gaps) <= 0:
+    if not measured:
         return named[0] if named else 0.0
-    measured = len(gaps) / sum(gaps)
     return next((rate for rate in named if abs(rate - measured) <= 0.01 * measured), measured)
 
 
-def _is_variable(gaps: list[float]) -> bool:
-    """More than 2 % of the gaps differ from the median by more than a tenth of it (2 ms at least), or one is a hole."""
-    if len(gaps) < 2:
-        return False
-    median = statistics.median(gaps)
-    differing = sum(abs(gap - median) > max(0.002, 0.1 * median) for gap in gaps)
-    return differing > 0.02 * len(gaps) or max(gaps) > max(0.5, 4 * median)
+def _told_length(stream: av.VideoStream | av.AudioStream, boxes: Boxes | None) -> float | None:
+    """The length a stream tells of itself: absent, 0 and 2^63 all occur, and fragments tell the whole film's."""
+    fragmented = boxes is not None and boxes.fragmented
+    if fragmented or not stream.duration or not 0 < stream.duration < _NEVER or stream.time_base is None:
+        return None
+    return float(stream.duration * stream.time_base)
 
 
-def _counted_seconds(container: InputContainer, video: av.VideoStream) -> float:
-    """The length of a film whose container does not tell it: to the last packet's end."""
-    last = 0.0
-    container.seek(0)
-    for packet in container.demux(video):
-        if packet.pts is not None and packet.time_base:
-            last = max(last, float((packet.pts + (packet.duration or 0)) * packet.time_base))
-    return last
+def _lengths(
+    container: InputContainer, streams: Sequence[av.VideoStream | av.AudioStream], boxes: Boxes | None
+) -> dict[int, float]:
+    """Each stream's length in seconds by its index; one that does not tell it is read at the film's end.
+
+    The container's own length will not do: in Matroska it is that of the longest stream.
+    """
+    told = {stream.index: _told_length(stream, boxes) for stream in streams}
+    untold = [stream for stream in streams if told[stream.index] is None]
+    total = container.duration if container.duration and 0 < container.duration < _NEVER else 0
+    last: dict[int, float] = {}
+    if untold:
+        _seek(container, max(0, (container.start_time or 0) + total - round(TAIL_S * av.time_base)))
+        with contextlib.suppress(FFmpegError):
+            for packet in container.demux(untold):
+                if packet.pts is not None and packet.time_base is not None:
+                    end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+                    last[packet.stream.index] = max(last.get(packet.stream.index, 0.0), end)
+    for stream in untold:
+        first = float((stream.start_time or 0) * (stream.time_base or 0))
+        told[stream.index] = max(0.0, last[stream.index] - first) if stream.index in last else total / av.time_base
+    return {index: length or 0.0 for index, length in told.items()}
+
+
+def _seek(container: InputContainer, microseconds: int) -> None:
+    """Go to a time where the format can; where it cannot, reading goes on from where it was."""
+    with contextlib.suppress(FFmpegError):
+        container.seek(microseconds)
 
 
 def _unreadable(name: str, why: str) -> Refused:
     return Refused(
         "media_unreadable",
-        f"this is no film or picture we can read: {why}",
+        f"this is no film or photo that can be read: {why}",
         item=name,
-        rule="MP4, MOV, WebM, MKV, MPEG, AVI and their like, or a photo, judged by content and not by name",
-        fix="export it from its editor as MP4, or give the right file",
+        rule="MP4, MOV, WebM, MKV, MPEG, AVI and their like, or a photo; the content counts, not the name",
+        fix="export it as MP4, or give the right file",
     )

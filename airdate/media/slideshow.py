@@ -1,125 +1,127 @@
-"""Photos as a film: each composed once, shown for its time, cross-faded into the next; two are in memory at most."""
+"""Photos as a film: frames made by Pillow go through a pipe, two photos in memory at a time.
+
+The planes are computed once a photo, in BT.709; a still frame costs a write, a frame of a cross-fade three blends.
+"""
 
 from __future__ import annotations
 
-import os
 import threading
-from collections.abc import Sequence
-from itertools import repeat
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import ffmpeg as graph
-from PIL import Image, ImageFilter, ImageOps
+from PIL import Image, ImageFilter
 
-from airdate.media.ffmpeg import program
-from airdate.media.normalize import COLOUR, CONTAINER, GROUP_S
+from airdate.media.ffmpeg import command
+from airdate.media.normalize import CONTAINER, GROUND, fitted, tagged, x264
 from airdate.media.photos import read_photo
 from airdate.media.plan import Plan
-from airdate.media.profile import Framing, Profile
+from airdate.media.profile import Framing
 from airdate.media.runner import OnProgress, run
 
-BLUR_WIDTH = 72
-BLUR_RADIUS = 3
+_BT709 = (
+    *(0.182586, 0.614231, 0.062007, 16.0),
+    *(-0.100644, -0.338572, 0.439216, 128.0),
+    *(0.439216, -0.398942, -0.040274, 128.0),
+)
+"""RGB to limited-range Y, Cb, Cr of BT.709; Pillow's own YCbCr is BT.601 of full range, 27 of 255 off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Still:
+    """One finished picture as its three planes, chroma at half the sides."""
+
+    planes: tuple[Image.Image, Image.Image, Image.Image]
+
+    def as_bytes(self) -> bytes:
+        """The planes one after the other: raw yuv420p."""
+        return b"".join(plane.tobytes() for plane in self.planes)
+
+    def blended(self, other: Still, part: float) -> Still:
+        """This picture with the given part of another over it."""
+        y, cb, cr = (Image.blend(a, b, part) for a, b in zip(self.planes, other.planes, strict=True))
+        return Still((y, cb, cr))
 
 
 def make_slideshow(
-    plan: Plan, part: Path, names: Sequence[str], *, on_progress: OnProgress | None, cancel: threading.Event | None
-) -> list[str]:
-    """Write the film of a slideshow plan to `part`; returns what ffmpeg complained about."""
-    profile, show = plan.profile, _Show(plan, names)
-    frames = graph.input(
-        "pipe:0", f="rawvideo", pix_fmt="rgb24", s=f"{profile.width}x{profile.height}", framerate=profile.fps
-    )
-    picture = (
-        frames.filter("scale", flags="bicubic", out_color_matrix="bt709", out_range="tv")
-        .filter("format", "yuv420p")
-        .filter("setsar", 1)
-        .filter("setparams", range="tv", color_primaries="bt709", color_trc="bt709", colorspace="bt709")
-    )
-    options = (
-        CONTAINER
-        | COLOUR
-        | {
-            "c:v": "libx264",
-            "preset": profile.preset,
-            "crf": profile.crf,
-            "maxrate": f"{profile.maxrate_kbps}k",
-            "bufsize": f"{2 * profile.maxrate_kbps}k",
-            "profile:v": "high",
-            "g": GROUP_S * profile.fps,
-            "threads": os.cpu_count() or 2,
-        }
-    )
-    command = (
-        graph.output(picture, f"file:{part}", **options)
-        .global_args("-hide_banner", "-v", "error")
-        .overwrite_output()
-        .compile(cmd=program())
-    )
-    said = run(
-        list(command),
-        item=names[0],
-        seconds=show.frames / profile.fps,
-        on_progress=on_progress,
-        cancel=cancel,
-        feed=show.write,
-    )
-    if show.error is not None:
-        raise show.error
-    return said
+    plan: Plan, out: Path, *, on_progress: OnProgress | None = None, cancel: threading.Event | None = None
+) -> None:
+    """Write the film of a slideshow plan to `out`.
+
+    Raises:
+        Refused: a photo is damaged or too large.
+        Transient: the disk is full, or it was cancelled.
+    """
+    if plan.size is None:
+        raise ValueError("a slideshow has a size")
+    fps = plan.profile.fps
+    frames = graph.input("pipe:0", f="rawvideo", pix_fmt="yuv420p", s=f"{plan.size[0]}x{plan.size[1]}", r=fps)
+    full = command(graph.output(tagged(frames), f"file:{out}", **x264(plan.profile, fps), **CONTAINER))
+
+    def feed(pipe: BinaryIO) -> None:
+        pipe.writelines(_frames(plan))
+
+    run(full, item=plan.names[0], seconds=plan.duration_s, on_progress=on_progress, cancel=cancel, feed=feed)
 
 
-class _Show:
-    """The frames of a slideshow, one after the other."""
-
-    def __init__(self, plan: Plan, names: Sequence[str]) -> None:
-        self._profile = plan.profile
-        self._paths = [probe.path for probe in plan.inputs]
-        self._names = names
-        each, fps = plan.seconds_per_photo or plan.profile.seconds_per_photo, plan.profile.fps
-        self._each = round(each * fps)
-        self._cross = round(plan.profile.crossfade_s * fps) if len(self._paths) > 1 else 0
-        self.frames = len(self._paths) * self._each - (len(self._paths) - 1) * self._cross
-        self.error: Exception | None = None
-
-    def write(self, pipe: BinaryIO) -> None:
-        """Write all frames; a photo that cannot be read ends the film, and `error` says which."""
-        try:
-            self._write(pipe)
-        except BrokenPipeError:
-            raise
-        except Exception as failed:  # noqa: BLE001  (raised again by the thread that waits for ffmpeg)
-            self.error = failed
-
-    def _write(self, pipe: BinaryIO) -> None:
-        before: Image.Image | None = None
-        for number, (path, name) in enumerate(zip(self._paths, self._names, strict=True)):
-            now = compose(read_photo(path, name, within=2 * self._profile.height), self._profile)
-            if before is not None:
-                pipe.writelines(
-                    Image.blend(before, now, step / (self._cross + 1)).tobytes() for step in range(1, self._cross + 1)
-                )
-            is_last = number == len(self._paths) - 1
-            alone = self._each - (self._cross if before is not None else 0) - (0 if is_last else self._cross)
-            still = now.tobytes()
-            pipe.writelines(repeat(still, alone))
-            before = now
+def frame_count(plan: Plan) -> int:
+    """Frames of the whole film."""
+    return round(plan.duration_s * plan.profile.fps)
 
 
-def compose(photo: Image.Image, profile: Profile) -> Image.Image:
-    """One photo in the profile's frame: whole over a blurred copy of itself, over black, or cut to fill."""
-    frame = (profile.width, profile.height)
-    if profile.framing is Framing.CROP:
-        return ImageOps.fit(photo, frame, Image.Resampling.LANCZOS)
-    front = ImageOps.contain(photo, frame, Image.Resampling.LANCZOS)
-    if front.size == frame:
-        return front
-    if profile.framing is Framing.PAD:
+def _frames(plan: Plan) -> Iterator[bytes]:
+    """Every frame's bytes; photo k comes at k steps, and fades in over the one before it."""
+    fade, step = plan.crossfade_s, (plan.seconds_per_photo or 0.0) - plan.crossfade_s
+    before: Still | None = None
+    at, still = 0, _still(plan, 0)
+    ready = still.as_bytes()
+    for number in range(frame_count(plan)):
+        seconds = number / plan.profile.fps
+        wanted = min(int(seconds / step + 1e-9), len(plan.inputs) - 1)
+        while at < wanted:
+            at += 1
+            before, still = still, _still(plan, at)
+            ready = still.as_bytes()
+        into = seconds - at * step
+        if before is not None and into < fade:
+            yield before.blended(still, into / fade).as_bytes()
+        else:
+            before = None
+            yield ready
+
+
+def _still(plan: Plan, number: int) -> Still:
+    frame = plan.size or (0, 0)
+    photo = read_photo(plan.inputs[number].path, plan.names[number], within=2 * max(frame))
+    return Still(_planes(_placed(photo, frame, plan.profile.framing)))
+
+
+def _placed(photo: Image.Image, frame: tuple[int, int], framing: Framing) -> Image.Image:
+    """The photo in the frame, over a blurred copy of itself unless bars or a cut are asked for."""
+    if framing is Framing.CROP:
+        return _covering(photo, frame)
+    fitting = photo.resize(fitted(photo.size, frame), Image.Resampling.LANCZOS)
+    if fitting.size == frame:
+        return fitting
+    if framing is Framing.PAD:
         ground = Image.new("RGB", frame)
     else:
-        small = (BLUR_WIDTH, round(BLUR_WIDTH * profile.height / profile.width))
-        blurred = ImageOps.fit(photo, small, Image.Resampling.BOX).filter(ImageFilter.GaussianBlur(BLUR_RADIUS))
-        ground = blurred.resize(frame, Image.Resampling.BICUBIC)
-    ground.paste(front, ((frame[0] - front.width) // 2, (frame[1] - front.height) // 2))
+        small = _covering(photo, (max(2, frame[0] // GROUND), max(2, frame[1] // GROUND)))
+        ground = small.filter(ImageFilter.GaussianBlur(2)).resize(frame, Image.Resampling.BICUBIC)
+    ground.paste(fitting, ((frame[0] - fitting.width) // 2, (frame[1] - fitting.height) // 2))
     return ground
+
+
+def _covering(photo: Image.Image, frame: tuple[int, int]) -> Image.Image:
+    """The middle of the photo, scaled to fill the frame."""
+    scale = min(photo.width / frame[0], photo.height / frame[1])
+    width, height = frame[0] * scale, frame[1] * scale
+    left, top = (photo.width - width) / 2, (photo.height - height) / 2
+    return photo.resize(frame, Image.Resampling.LANCZOS, box=(left, top, left + width, top + height))
+
+
+def _planes(picture: Image.Image) -> tuple[Image.Image, Image.Image, Image.Image]:
+    y, cb, cr = picture.convert("RGB", _BT709).split()
+    return y, cb.reduce(2), cr.reduce(2)

@@ -23,6 +23,8 @@ from airdate.gateway.serve import Relaying
 from airdate.ledger import deliveries, posts
 from airdate.settings import Settings
 
+pytestmark = pytest.mark.e2e
+
 PROGRAM = """
 import sys
 from airdate.engine import Engine

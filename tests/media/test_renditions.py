@@ -22,6 +22,8 @@ from airdate.post import PlanKind
 
 from .conftest import AAC, CLEAN, H264, MakeFilm
 
+pytestmark = pytest.mark.e2e
+
 
 def rendered(path: Path, out: Path, profile: Profile | None = None) -> Prepared:
     done = render(decide([path], profile or Profile()), out)

@@ -5,20 +5,18 @@ import multiprocessing
 import os
 import signal
 import socket
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import httpx
 import pytest
+from sandbox_client import serve_in_child
 
 from airdate.errors import NeedsPerson
 from airdate.sandbox.running import RunningSandbox
 from airdate.sandbox.seed import DEMO, PUBLIC, is_sandbox_key
 from airdate.sandbox.server import SandboxAddresses, serve
 
-
-def _serve(port: int, folder: Path, ready: Connection) -> None:
-    serve("127.0.0.1", port, folder=folder, ready=lambda addresses: ready.send(json.dumps(addresses.as_dict())))
+pytestmark = pytest.mark.e2e
 
 
 def free_pair() -> int:
@@ -36,7 +34,7 @@ def free_pair() -> int:
 def test_it_serves_until_it_is_told_to_end(tmp_path: Path, number: int) -> None:
     port = free_pair()
     here, there = multiprocessing.Pipe(duplex=False)
-    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(port, tmp_path, there))
+    process = multiprocessing.get_context("spawn").Process(target=serve_in_child, args=(port, tmp_path, there))
     process.start()
     try:
         assert here.poll(20)

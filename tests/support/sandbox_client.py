@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import httpx
 import imageio_ffmpeg
 
 from airdate.sandbox.running import RunningSandbox
+from airdate.sandbox.server import serve
 
 POST_INFO = {
     "title": "Launch day #demo",
@@ -121,3 +124,8 @@ def padded(film: bytes, size: int) -> bytes:
     """The film with a `free` box at its end, so that it has `size` bytes and still plays."""
     rest = size - len(film)
     return film + rest.to_bytes(4, "big") + b"free" + bytes(rest - 8)
+
+
+def serve_in_child(port: int, folder: Path, ready: Connection) -> None:
+    """What a child process runs that is the sandbox; it sends its addresses when it is ready."""
+    serve("127.0.0.1", port, folder=folder, ready=lambda addresses: ready.send(json.dumps(addresses.as_dict())))

@@ -1,0 +1,108 @@
+"""The box reader on real, cut, padded, edited and hostile files."""
+
+from __future__ import annotations
+
+import struct
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from airdate.media.boxes import read_boxes, vary
+from airdate.media.prepare import decide
+from airdate.media.profile import MAX_BYTES, Profile
+from airdate.post import PlanKind
+
+from .conftest import AAC, CLEAN, H264, MakeFilm, ffmpeg
+
+
+def padded(film: Path, out: Path, size: int) -> Path:
+    room = size - film.stat().st_size
+    with out.open("wb") as file:
+        file.write(film.read_bytes())
+        file.write(struct.pack(">I4s", room, b"free") if room < 2**32 else struct.pack(">I4sQ", 1, b"free", room))
+        file.truncate(size)
+    return out
+
+
+@pytest.mark.parametrize(("size", "kind"), [(MAX_BYTES, PlanKind.KEEP), (MAX_BYTES + 1, PlanKind.ENCODE)])
+def test_four_gigabytes_cost_no_memory(kept: Path, tmp_path: Path, size: int, kind: PlanKind) -> None:
+    film = padded(kept, tmp_path / "large.mp4", size)
+    tracemalloc.start()
+    boxes = read_boxes(film)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert boxes is not None
+    assert not boxes.truncated
+    assert peak < 1_000_000
+    assert decide([film], Profile()).kind is kind
+
+
+@pytest.mark.parametrize("part", [0.3, 0.9, 0.999])
+@pytest.mark.parametrize("fast", [True, False])
+def test_a_cut_file_is_seen_wherever_it_was_cut(make_film: MakeFilm, tmp_path: Path, part: float, fast: bool) -> None:
+    film = make_film(f"whole{fast}.mp4", *H264, *AAC, *(CLEAN if fast else ()))
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(film.read_bytes()[: int(film.stat().st_size * part)])
+    refusal = decide([cut], Profile()).refusal
+    assert refusal is not None
+    assert refusal.code == "media_truncated"
+
+
+def test_rubbish_behind_the_end_is_no_cut(kept: Path, tmp_path: Path) -> None:
+    film = tmp_path / "tail.mp4"
+    film.write_bytes(kept.read_bytes() + b"\xff\xff\xff\x00abcd and more")
+    assert decide([film], Profile()).refusal is None
+
+
+def test_a_table_that_claims_more_than_there_is_is_read_as_far_as_it_goes(kept: Path, tmp_path: Path) -> None:
+    film = tmp_path / "hostile.mp4"
+    data = bytearray(kept.read_bytes())
+    at = data.index(b"stts") + 8
+    data[at : at + 4] = b"\xff\xff\xff\xff"
+    film.write_bytes(data)
+    boxes = read_boxes(film)
+    assert boxes is not None
+    assert sum(count for _, count in boxes.tracks[0].gaps) > 0
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\0", b"\0\0\0\x08moov", b"\0\0\0\0ftyp", b"\0\0\0\x01mdat" + b"\xff" * 8, b"\0\0\0\x04moov" * 1000],
+)
+def test_nonsense_ends(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "nonsense.mp4"
+    path.write_bytes(data)
+    read_boxes(path)
+
+
+def test_a_trimmed_edit_is_encoded_and_shows_only_what_it_showed(make_film: MakeFilm, tmp_path: Path) -> None:
+    whole = make_film("trim.mp4", *H264, "-g", "150", "-bf", "2", seconds=5, tone=None)
+    trimmed = tmp_path / "trimmed.mp4"
+    ffmpeg("-ss", "1.5", "-i", str(whole), "-c", "copy", str(trimmed))
+    boxes = read_boxes(trimmed)
+    assert boxes is not None
+    assert boxes.video is not None
+    assert boxes.video.cuts
+    assert decide([trimmed], Profile()).kind is PlanKind.ENCODE
+
+
+def test_a_priming_edit_is_no_cut(make_film: MakeFilm) -> None:
+    boxes = read_boxes(make_film("primed.mp4", *H264, "-bf", "3", *AAC, *CLEAN))
+    assert boxes is not None
+    assert [track.cuts for track in boxes.tracks] == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("gaps", "varies"),
+    [
+        ({1 / 30: 300}, False),
+        ({0.033: 200, 0.034: 100}, False),
+        ({1 / 30: 299, 0.6: 1}, True),
+        ({1 / 30: 290, 1 / 60: 10}, True),
+        ({1 / 30: 299, 0.01: 1}, False),
+        ({1.0: 1}, False),
+    ],
+)
+def test_what_varies(gaps: dict[float, int], varies: bool) -> None:
+    assert vary(gaps) is varies

@@ -1,0 +1,368 @@
+"""What comes out is measured: colours, frames, sync, loudness; and what must fail fails."""
+
+from __future__ import annotations
+
+import os
+import signal
+import struct
+import subprocess
+import sys
+import textwrap
+import time
+import zlib
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+from PIL import Image
+
+from airdate.errors import AirdateError, Refused
+from airdate.media import runner
+from airdate.media.ffmpeg import program
+from airdate.media.normalize import exact_rate, fitted
+from airdate.media.photos import read_photo
+from airdate.media.prepare import Prepared, decide, render, verify_kept
+from airdate.media.profile import Framing, Profile
+from airdate.media.runner import run
+from airdate.media.verify import form_faults
+from airdate.post import PlanKind
+
+from .conftest import AAC, CLEAN, H264, MakeFilm, ffmpeg
+
+pytestmark = pytest.mark.e2e
+
+QUICK = Profile(preset="ultrafast")
+
+
+def rendered(path: Path, out: Path, profile: Profile = QUICK) -> Prepared:
+    plan = decide([path], profile)
+    assert plan.refusal is None, plan.refusal
+    done = render(plan, out, on_progress=lambda part: None)
+    assert form_faults(done.output) == []
+    assert [file for file in out.parent.iterdir() if file.name.endswith(".part")] == []
+    return done
+
+
+def pictures(path: Path) -> list[tuple[float, Image.Image]]:
+    with av.open(str(path)) as container:
+        return [(frame.time or 0.0, frame.to_image(dst_colorspace="ITU709")) for frame in container.decode(video=0)]
+
+
+def colour(image: Image.Image, x: float = 0.5, y: float = 0.5) -> tuple[int, ...]:
+    found = image.getpixel((int(x * image.width), int(y * image.height)))
+    assert isinstance(found, tuple)
+    return tuple(int(part) for part in found)
+
+
+def near(got: tuple[int, ...], wanted: tuple[int, ...], by: int = 5) -> bool:
+    return all(abs(a - b) <= by for a, b in zip(got, wanted, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("label", "height", "tags", "convert"),
+    [
+        ("sd_untagged", 480, "setparams=range=tv", "out_color_matrix=bt601:out_range=tv"),
+        ("hd_untagged", 720, "setparams=range=tv", "out_color_matrix=bt709:out_range=tv"),
+        ("full", 720, "setparams=range=pc:colorspace=bt709", "out_color_matrix=bt709:out_range=pc"),
+        ("pal", 576, "setparams=range=tv:colorspace=bt470bg", "out_color_matrix=bt601:out_range=tv"),
+    ],
+)
+def test_colours_survive(make_film: MakeFilm, tmp_path: Path, label: str, height: int, tags: str, convert: str) -> None:
+    film = make_film(
+        f"{label}.mkv",
+        *("-c:v", "ffv1"),
+        picture=f"color=c=0x30A040:size=720x{height}:rate=30",
+        filters=f"format=gbrp,scale={convert},format=yuv444p,{tags}",
+        tone=None,
+    )
+    done = rendered(film, tmp_path / "out.mp4")
+    assert near(colour(pictures(done.path)[10][1]), (0x30, 0xA0, 0x40)), colour(pictures(done.path)[10][1])
+
+
+def test_hdr_becomes_sdr_of_the_same_grey_and_no_hdr_word_is_left(make_film: MakeFilm, tmp_path: Path) -> None:
+    pq = (
+        "format=gbrpf32le,setparams=range=pc:color_primaries=bt709:color_trc=bt709:colorspace=gbr,"
+        "zscale=t=linear:npl=203,zscale=p=bt2020:t=smpte2084:m=bt2020nc:r=tv:npl=203,format=yuv420p10le"
+    )
+    film = make_film(
+        "pq.mp4",
+        *("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none:hdr10=1:max-cll=1000,400"),
+        *("-color_primaries", "bt2020", "-color_trc", "smpte2084", "-colorspace", "bt2020nc"),
+        picture="color=c=0x808080:size=360x640:rate=30",
+        filters=pq,
+        tone=None,
+    )
+    done = rendered(film, tmp_path / "out.mp4")
+    assert "HDR" in " ".join(done.reasons)
+    red, green, blue = colour(pictures(done.path)[10][1])
+    assert max(red, green, blue) - min(red, green, blue) <= 3
+    assert abs(green - 0x80) < 24
+    with av.open(str(done.path)) as container:
+        assert [str(data.type) for data in next(container.decode(video=0)).side_data if "LIGHT" in str(data.type)] == []
+
+
+def test_variable_rate_becomes_constant_in_sync(make_film: MakeFilm, tmp_path: Path) -> None:
+    """White from 2.0 s on; the frames before are dropped unevenly."""
+    film = make_film(
+        "vfr.mkv",
+        *("-c:v", "mpeg4", "-q:v", "3", "-fps_mode", "vfr"),
+        picture="color=c=black:size=360x640:rate=60",
+        filters="drawbox=c=white:t=fill:enable='gte(t,2)',select='if(lt(t,1),not(mod(n,4)),1)'",
+        tone=None,
+    )
+    done = rendered(film, tmp_path / "out.mp4")
+    assert done.output.picture is not None
+    assert done.output.picture.fps in (30.0, 60.0)
+    turned = next(at for at, image in pictures(done.path) if colour(image)[1] > 128)
+    assert turned == pytest.approx(2.0, abs=0.04)
+
+
+def test_late_sound_stays_late(make_film: MakeFilm, tmp_path: Path) -> None:
+    film, late = make_film("early.mov", *H264, "-c:a", "pcm_s16le"), tmp_path / "late.mkv"
+    ffmpeg(
+        *("-i", str(film), "-itsoffset", "0.4", "-i", str(film)),
+        *("-map", "0:v", "-map", "1:a", "-c", "copy", str(late)),
+    )
+    done = rendered(late, tmp_path / "out.mp4")
+    with av.open(str(done.path)) as container:
+        loud = next(
+            (frame.time or 0) + at / frame.sample_rate
+            for frame in container.decode(audio=0)
+            for at, value in enumerate(struct.unpack(f"<{frame.samples}f", bytes(frame.planes[0])[: frame.samples * 4]))
+            if abs(value) > 0.02
+        )
+    assert loud == pytest.approx(0.4, abs=0.03)
+
+
+def test_a_turned_film_is_upright(make_film: MakeFilm, tmp_path: Path) -> None:
+    flat = make_film(
+        "flat.mp4",
+        *(*H264, *CLEAN),
+        picture="color=c=red:size=640x360:rate=30",
+        filters="drawbox=x=0:w=iw/2:c=blue:t=fill,format=yuv420p",
+        tone=None,
+    )
+    turned = tmp_path / "turned.mp4"
+    ffmpeg("-display_rotation", "90", "-i", str(flat), "-c", "copy", str(turned))
+    plan = decide([turned], QUICK)
+    assert plan.inputs[0].picture is not None
+    assert plan.inputs[0].picture.shown == (360, 640)
+    done = rendered(turned, tmp_path / "out.mp4")
+    image = pictures(done.path)[5][1]
+    assert image.width < image.height
+    assert colour(image, 0.5, 0.9)[2] > 150
+    assert colour(image, 0.5, 0.1)[0] > 150
+
+
+def test_interlaced_wide_odd_film_becomes_plain(make_film: MakeFilm, tmp_path: Path) -> None:
+    film = make_film(
+        "field.mkv",
+        *("-c:v", "ffv1", "-field_order", "tt"),
+        picture="testsrc2=size=719x577:rate=25",
+        filters="setsar=64/45,setfield=tff,format=yuv444p",
+        tone=None,
+    )
+    done = rendered(film, tmp_path / "out.mp4")
+    assert done.output.picture is not None
+    wide, high = done.output.picture.shown
+    assert wide / high == pytest.approx(719 * 64 / 45 / 577, rel=0.01)
+    assert (wide % 2, high % 2) == (0, 0)
+    assert not done.output.picture.is_interlaced
+
+
+def test_what_is_clear_becomes_black(make_film: MakeFilm, tmp_path: Path) -> None:
+    film = make_film(
+        "clear.mov",
+        *("-c:v", "qtrle"),
+        picture="color=c=red:size=720x720:rate=25",
+        filters="format=argb,colorchannelmixer=aa=0",
+        tone=None,
+    )
+    done = rendered(film, tmp_path / "out.mp4")
+    assert max(colour(pictures(done.path)[5][1])) < 12
+
+
+def test_odd_names_are_only_names(kept: Path, tmp_path: Path) -> None:
+    for name in ("-i.mp4", "a:b.mp4", "pipe|x.mov", "%d 'é\".mp4"):
+        film = tmp_path / name
+        film.write_bytes(kept.read_bytes())
+        assert verify_kept(decide([film], QUICK)).path == film
+        assert rendered(film, tmp_path / f"out{name}").plan.kind is PlanKind.KEEP
+
+
+def test_loudness_is_brought_to_the_wanted_one(make_film: MakeFilm, tmp_path: Path) -> None:
+    film = make_film("quiet.mp4", *H264, *AAC, *CLEAN, tone="sine=1000:sample_rate=48000")
+    done = rendered(film, tmp_path / "out.mp4", Profile(loudness=-14.0))
+    assert done.plan.kind is PlanKind.AUDIO
+    measure = [program(), "-nostdin", "-i", str(done.path), "-map", "0:a", "-af", "ebur128", "-f", "null", "-"]
+    said = subprocess.run(measure, capture_output=True, text=True, check=True).stderr
+    heard = float(said.rpartition("I:")[2].split()[0])
+    assert heard == pytest.approx(-14.0, abs=0.7)
+
+
+def damaged(film: Path, out: Path) -> Path:
+    """A hole of noise in the middle of the pictures."""
+    data = bytearray(film.read_bytes())
+    for at in range(len(data) // 2, len(data) // 2 + 20_000, 7):
+        data[at] ^= 0x5A
+    out.write_bytes(data)
+    return out
+
+
+def test_damage_is_refused_and_salvaged_on_request(make_film: MakeFilm, tmp_path: Path) -> None:
+    film = make_film("large.mov", "-c:v", "mpeg4", "-q:v", "2", tone=None, picture="testsrc2=size=720x1280:rate=30")
+    broken = damaged(film, tmp_path / "broken.mov")
+    out = tmp_path / "out.mp4"
+    with pytest.raises(Refused) as caught:
+        render(decide([broken], QUICK), out)
+    assert caught.value.code == "media_damaged"
+    assert caught.value.item == "broken.mov"
+    assert not out.exists()
+    done = render(decide([broken], Profile(preset="ultrafast", salvage=True)), out)
+    assert any("salvaged" in reason for reason in done.reasons)
+
+
+def test_a_hanging_ffmpeg_is_ended_by_force(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "STALL_S", 0.3)
+    monkeypatch.setattr(runner, "GRACE_S", 0.2)
+    deaf = tmp_path / "deaf"
+    deaf.write_text("#!/bin/sh\ntrap '' TERM\nwhile true; do echo out_time_us=5; echo total_size=0; sleep 0.05; done\n")
+    deaf.chmod(0o755)
+    began = time.monotonic()
+    with pytest.raises(Refused) as caught:
+        run([str(deaf)], item="x.jxl", seconds=1)
+    assert caught.value.code == "media_hangs"
+    assert time.monotonic() - began < 5
+
+
+def test_ffmpeg_dies_with_the_process_that_started_it(tmp_path: Path) -> None:
+    script = textwrap.dedent("""
+        import sys
+        from airdate.media.ffmpeg import program
+        from airdate.media.runner import run
+        endless = ["-v", "error", "-re", "-f", "lavfi", "-i", "testsrc2", "-f", "mpegts", "-y", sys.argv[1]]
+        run([program(), *endless], item="x", seconds=1, on_progress=lambda part: print("goes", flush=True))
+    """)
+    grown = tmp_path / "grown.ts"
+    with subprocess.Popen([sys.executable, "-c", script, str(grown)], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        parent.stdout.readline()
+        os.kill(parent.pid, signal.SIGKILL)
+    users = [
+        process.name
+        for process in Path("/proc").iterdir()
+        if process.name.isdigit() and str(grown).encode() in _command_line(process)
+    ]
+    deadline = time.monotonic() + 3
+    while users and time.monotonic() < deadline:
+        users = [name for name in users if str(grown).encode() in _command_line(Path("/proc") / name)]
+    assert users == []
+
+
+def _command_line(process: Path) -> bytes:
+    try:
+        return (process / "cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def test_a_slideshow_shows_each_photo_and_fades_between(tmp_path: Path) -> None:
+    paths = []
+    for number, shade in enumerate([(200, 30, 30), (30, 160, 30), (30, 30, 200)]):
+        paths.append(tmp_path / f"{number}.png")
+        Image.new("RGB", (600, 400), shade).save(paths[-1])
+    parts: list[float] = []
+    plan = decide(paths, Profile(width=540, height=960, preset="ultrafast"))
+    done = render(plan, tmp_path / "show.mp4", on_progress=parts.append)
+    assert form_faults(done.output) == []
+    seen = pictures(done.path)
+    assert len(seen) == 240
+    assert parts == sorted(parts)
+    assert near(colour(seen[30][1]), (200, 30, 30))
+    assert near(colour(seen[82][1]), (120, 92, 30), by=14)  # 7/30 s into a fade of 15 frames
+    assert near(colour(seen[120][1]), (30, 160, 30))
+    assert near(colour(seen[239][1]), (30, 30, 200))
+    assert near(colour(seen[30][1], 0.5, 0.05), (200, 30, 30))
+
+
+def test_a_damaged_photo_in_the_middle_is_named_and_nothing_is_left(tmp_path: Path) -> None:
+    good, bad, out = tmp_path / "good.jpg", tmp_path / "bad.jpg", tmp_path / "out.mp4"
+    Image.effect_noise((900, 900), 60).convert("RGB").save(good)
+    bad.write_bytes(good.read_bytes()[:-30_000])
+    with pytest.raises(AirdateError) as caught:
+        render(decide([good, bad], Profile(width=360, height=640)), out)
+    assert (caught.value.code, caught.value.item) == ("photo_damaged", "bad.jpg")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["bad.jpg", "good.jpg"]
+
+
+def test_photos_are_upright_opaque_and_srgb(tmp_path: Path) -> None:
+    deep, grey, heic, cmyk = (tmp_path / name for name in ("deep.png", "grey.tif", "turned.heic", "print.jpg"))
+    Image.new("I;16", (40, 40), 0x8000).save(deep)
+    Image.new("LA", (40, 40), (0, 0)).save(grey.with_suffix(".png"))
+    Image.new("CMYK", (40, 40), (0, 255, 255, 0)).save(cmyk)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (300, 200), (10, 120, 30)).save(heic, format="HEIF", exif=exif)
+    assert near(colour(read_photo(deep, "deep", within=100)), (128, 128, 128))
+    assert colour(read_photo(grey.with_suffix(".png"), "grey", within=100)) == (255, 255, 255)
+    assert near(colour(read_photo(cmyk, "cmyk", within=100)), (254, 0, 0), by=30)
+    assert read_photo(heic, "heic", within=1000).size in ((200, 300), (300, 200))
+    plan = decide([heic], QUICK)
+    assert plan.inputs[0].photo is not None
+    assert (plan.inputs[0].photo.width, plan.inputs[0].photo.height) == read_photo(heic, "h", within=1000).size
+
+
+def test_a_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
+    bomb = tmp_path / "bomb.png"
+    Image.new("1", (64, 64)).save(bomb)
+    data = bytearray(bomb.read_bytes())
+    data[16:24] = struct.pack(">II", 30_000, 30_000)
+    data[29:33] = struct.pack(">I", zlib.crc32(bytes(data[12:29])))
+    bomb.write_bytes(data)
+    refusal = decide([bomb], QUICK).refusal
+    assert refusal is not None
+    assert refusal.code == "photo_too_large"
+
+
+@pytest.mark.parametrize(
+    ("fps", "rate"),
+    [(29.97003, Fraction(30000, 1001)), (23.976, Fraction(24000, 1001)), (24.0, Fraction(24)), (27.5, Fraction(55, 2))],
+)
+def test_measured_rates_become_exact(fps: float, rate: Fraction) -> None:
+    assert exact_rate(fps) == rate
+
+
+@pytest.mark.parametrize("shown", [(1920, 1080), (1080, 1920), (1081, 1919), (640, 640), (4096, 360)])
+@pytest.mark.parametrize("cover", [True, False])
+def test_fitting_never_leaves_the_frame(shown: tuple[int, int], cover: bool) -> None:
+    sides = fitted(shown, (1080, 1920), cover=cover)
+    compare = (lambda a, b: a >= b) if cover else (lambda a, b: a <= b)
+    assert all(compare(side, limit) for side, limit in zip(sides, (1080, 1920), strict=True))
+    assert all(side % 2 == 0 for side in sides)
+
+
+@pytest.mark.parametrize("framing", [Framing.BLUR, Framing.PAD, Framing.CROP])
+def test_framing_fills_the_frame(make_film: MakeFilm, tmp_path: Path, framing: Framing) -> None:
+    film = make_film("wide.mp4", *H264, *CLEAN, picture="color=c=0xB04020:size=640x360:rate=25", tone=None)
+    profile = Profile(framing=framing, width=360, height=640, preset="ultrafast")
+    done = rendered(film, tmp_path / "out.mp4", profile)
+    image = pictures(done.path)[5][1]
+    assert image.size == (360, 640)
+    assert near(colour(image), (0xB0, 0x40, 0x20))
+    assert near(colour(image, 0.5, 0.05), (0, 0, 0) if framing is Framing.PAD else (0xB0, 0x40, 0x20))
+
+
+def test_untagged_picture_with_other_sound_is_tagged_on_the_way(make_film: MakeFilm, tmp_path: Path) -> None:
+    picture = "testsrc2=size=720x1280:rate=30"
+    film = make_film("untagged.mov", *H264, "-c:a", "pcm_s16le", picture=picture, filters="format=yuv420p")
+    done = rendered(film, tmp_path / "out.mp4")
+    assert done.plan.kind is PlanKind.AUDIO
+
+
+@pytest.mark.parametrize("name", ["a.flv", "a.ts", "a.mkv", "a.avi", "fragmented.mp4"])
+def test_the_length_of_the_picture_is_found_where_it_is_not_told(make_film: MakeFilm, name: str) -> None:
+    fragments = ("-movflags", "+frag_keyframe+empty_moov") if name.endswith("mp4") else ()
+    sound = ("-c:a", "aac") if name != "a.avi" else ("-c:a", "mp2")
+    film = make_film(name, *H264, *sound, *fragments)
+    assert decide([film], QUICK).inputs[0].duration_s == pytest.approx(3.2, abs=0.04)
