@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -61,7 +62,7 @@ def settings(home: Path) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """URL of a running PostgreSQL server, begun once for all tests."""
     if url := os.environ.get(POSTGRES):
         yield url
@@ -70,7 +71,8 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         import pgserver
     except ImportError:
         missing("postgres", f"neither {POSTGRES} nor the pgserver wheel is here")
-    folder = tmp_path_factory.mktemp("postgres")
+    # Not in pytest's own folders, which another session of pytest tidies up.
+    folder = Path(tempfile.mkdtemp(prefix="airdate-postgres-"))
     try:
         server = pgserver.get_server(folder, cleanup_mode="stop")
     except Exception as failed:  # noqa: BLE001 (whatever stops it, the reason is in the message)
@@ -80,19 +82,29 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def ledger_settings(request: pytest.FixtureRequest, home: Path) -> Iterator[Settings]:
-    """Settings of a ledger on each database; the PostgreSQL one is made for the test and dropped after it."""
-    if request.param == "sqlite":
-        yield Settings(home=home)
-        return
-    server = request.getfixturevalue("postgres")
-    name = f"airdate_{uuid.uuid4().hex[:12]}"
-    _admin(server, f'CREATE DATABASE "{name}"')
-    try:
-        yield Settings(home=home, database_url=_on(server, name), secret_key=Fernet.generate_key().decode())
-    finally:
+@pytest.fixture(scope="session")
+def databases(request: pytest.FixtureRequest) -> Iterator[Callable[[], str]]:
+    """`databases()` makes an empty database and gives its URL; all are dropped at the end, none while tests run."""
+    server: str = request.getfixturevalue("postgres")
+    made: list[str] = []
+
+    def make() -> str:
+        made.append(f"airdate_{uuid.uuid4().hex[:12]}")
+        _admin(server, f'CREATE DATABASE "{made[-1]}"')
+        return _on(server, made[-1])
+
+    yield make
+    for name in made:
         _admin(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_settings(request: pytest.FixtureRequest, home: Path) -> Settings:
+    """Settings of a ledger on each database."""
+    if request.param == "sqlite":
+        return Settings(home=home)
+    url = request.getfixturevalue("databases")()
+    return Settings(home=home, database_url=url, secret_key=Fernet.generate_key().decode())
 
 
 @pytest.fixture

@@ -21,10 +21,11 @@ PHOTOS = (
 
 
 def make_demo_video(out: Path) -> Path:
-    """Six seconds of a moving test picture with a tone: a lying MOV at 25 frames a second, MPEG-4 with PCM sound."""
-    picture = graph.input(f"testsrc2=size=1280x720:rate=25:duration={VIDEO_SECONDS}", f="lavfi")
+    """Six seconds of a dive into the Mandelbrot set with a tone: a lying MOV, MPEG-4 at 25 frames with PCM sound."""
+    dive = f"mandelbrot=size=1280x720:rate=25:maxiter=300:end_scale=0.02:end_pts={4 * 25 * VIDEO_SECONDS}"
+    picture = graph.input(dive, f="lavfi", t=VIDEO_SECONDS)
     tone = graph.input(f"sine=frequency=330:sample_rate=44100:duration={VIDEO_SECONDS}", f="lavfi")
-    options = {"c:v": "mpeg4", "q:v": 4, "c:a": "pcm_s16le", "pix_fmt": "yuv420p", "f": "mov"}
+    options = {"c:v": "mpeg4", "q:v": 4, "c:a": "pcm_s16le", "pix_fmt": "yuv420p", "f": "mov", "t": VIDEO_SECONDS}
     full = command(graph.output(picture, tone, f"file:{out}", metadata="title=Airdate demo", **options))
     run(full, item=out.name, seconds=VIDEO_SECONDS)
     return out

@@ -16,6 +16,8 @@ from airdate.post import PlanKind
 
 from .conftest import AAC, CLEAN, H264, MakeFilm
 
+pytestmark = pytest.mark.e2e
+
 
 def kind_of(path: Path) -> PlanKind:
     return decide([path], Profile()).kind

@@ -345,11 +345,13 @@ def test_all_that_holds_under_tls(tmp_path: Path, tls: ssl.SSLContext, fault: Fa
 def test_a_403_in_mid_body_is_read_under_tls(tmp_path: Path, tls: ssl.SSLContext) -> None:
     path = tmp_path / "film.mp4"
     path.write_bytes(bytes(24_000_000))
-    with Host(24_000_000, faults=[early(403, 200_000)], tls=tls) as host:
+    # A host that closes on unread bytes resets the connection, and the reset may overtake its answer; then the
+    # next attempt reads it.
+    with Host(24_000_000, faults=[early(403, 200_000) for _ in range(5)], tls=tls) as host:
         stage = Stage(seal(path), host, Hooks(host))
-        with pytest.raises(UploadUrlDead):
+        with pytest.raises(UploadUrlDead) as dead:
             stage.upload(ChunkPlan.for_size(24_000_000))
-        assert stage.hooks.told("ask") == []
+        assert dead.value.code == "http_403"
 
 
 def test_a_certificate_nobody_vouches_for_gets_no_byte(

@@ -15,6 +15,8 @@ from airdate.post import PlanKind
 
 from .conftest import AAC, CLEAN, H264, MakeFilm, ffmpeg
 
+pytestmark = pytest.mark.e2e
+
 
 def padded(film: Path, out: Path, size: int) -> Path:
     room = size - film.stat().st_size
