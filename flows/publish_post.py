@@ -80,17 +80,17 @@ async def publish_post(
         account: The TikTok account, by the name it was added under.
         privacy: Who may see the post. TikTok wants it chosen by hand, unless the account has a standing choice.
         caption: The text under the film, with hashtags and mentions; at most 2,200 UTF-16 units.
-        mode: `direct` publishes; `inbox` leaves a draft that the creator finishes in TikTok's app.
-        slot: When it goes out; empty means now.
-        key: A name for this post: the same key again is the same post. Empty: made from account and film.
+        mode: Direct publishes; inbox leaves a draft that the creator finishes in TikTok's app.
+        slot: When it goes out; None means now.
+        key: A name for this post: the same key again is the same post. None: made from account and film.
         allow_comment: Let people comment, where the creator's own settings do.
         allow_duet: Let people make duets, where the creator's own settings do.
         allow_stitch: Let people stitch it, where the creator's own settings do.
         own_brand: Disclose: it promotes the creator's own business.
         branded_content: Disclose: it is a paid partnership with a third party. It cannot be SELF_ONLY.
         ai_generated: Label it as made with AI.
-        cover_ms: The film's picture at this millisecond becomes the cover; empty lets TikTok choose.
-        turn: Leave empty. The calendar sets it, to know an old run from the wanted one.
+        cover_ms: The film's picture at this millisecond becomes the cover; None lets TikTok choose.
+        turn: Leave it at None. The calendar sets it, to know an old run from the wanted one.
     """
     process.begin()
     asked = _Asked(

@@ -71,7 +71,7 @@ class Up:
         """A run as Prefect shows it."""
         return self.prefect("GET", f"/flow_runs/{run_id}")
 
-    def wait(self, run_id: str, states: tuple[str, ...] = FINAL, within_s: float = 90) -> dict[str, Any]:
+    def wait(self, run_id: str, states: tuple[str, ...] = FINAL, within_s: float = 180) -> dict[str, Any]:
         """Wait until a run is in one of these states."""
         found: dict[str, Any] = {}
 
