@@ -149,7 +149,7 @@ def test_nothing_secret_stands_in_a_command_line(up: Up) -> None:
     words = " ".join(processes_of(up.home).values())
     assert "whsec_" not in words
     assert (up.home / "secret.key").read_text().strip() not in words
-    assert (up.home / "webhook.secret").stat().st_mode & 0o777 == 0o600
+    assert (up.home / "secret.key").stat().st_mode & 0o777 == 0o600
 
 
 def test_what_an_operator_paused_stays_paused_and_nothing_outlives_a_killed_up(tmp_path: Path) -> None:

@@ -51,11 +51,13 @@ class Up:
         return json.loads(self.airdate(*arguments, "--json").stdout)
 
     def prefect(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        """Call Prefect's API; on SQLite it answers 503 while it is busy."""
+        """Call Prefect's API; on SQLite it answers 503 while it is busy, or for a while not at all."""
+        url = f"{self.addresses['prefect']}/api{path}"
         for _ in range(20):
-            answer = httpx.request(
-                method, f"{self.addresses['prefect']}/api{path}", json=body, timeout=30, trust_env=False
-            )
+            try:
+                answer = httpx.request(method, url, json=body, timeout=30, trust_env=False)
+            except httpx.TransportError:
+                continue
             if answer.status_code != 503:
                 answer.raise_for_status()
                 return answer.json() if answer.content else None

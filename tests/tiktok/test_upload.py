@@ -412,7 +412,7 @@ def test_nothing_is_sent_after_the_deadline(stage: Stage) -> None:
 
 
 def test_a_host_that_does_not_read_is_given_up(stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "NO_PROGRESS_S", 0.1)
+    monkeypatch.setattr(wire, "NO_PROGRESS_S", 1.0)
     path = tmp_path / "large.mp4"
     path.write_bytes(bytes(24_000_000))
     with Host(24_000_000, faults=[deaf]) as host:
@@ -427,7 +427,7 @@ def test_a_host_that_never_answers_is_asked_about(stage: Stage, monkeypatch: pyt
         host.film += put.body
         return deaf(host, connection, put)
 
-    monkeypatch.setattr(wire, "NO_PROGRESS_S", 0.1)
+    monkeypatch.setattr(wire, "NO_PROGRESS_S", 1.0)
     stage.host.faults = [silent]
     stage.upload(WHOLE)
     assert len(stage.host.puts) == 1
@@ -441,7 +441,7 @@ def test_an_attempt_that_drips_ends_by_its_whole_time(stage: Stage, monkeypatch:
             connection.sendall(b"H")
         return False
 
-    monkeypatch.setattr(wire, "NO_PROGRESS_S", 0.1)
+    monkeypatch.setattr(wire, "NO_PROGRESS_S", 1.0)
     monkeypatch.setattr(wire, "SECONDS_PER_MB", 0.1)
     stage.host.faults = [drips]
     stage.upload(WHOLE)
