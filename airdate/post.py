@@ -6,7 +6,7 @@ Everything here is frozen, typed and small: paths and hashes, never bytes, never
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -216,7 +216,6 @@ class Outcome:
     tiktok_post_ids: tuple[str, ...] = ()
     rendition: dict[str, Any] | None = None
     error: dict[str, Any] | None = None
-    log_ids: tuple[str, ...] = field(default=())
 
     def as_dict(self) -> dict[str, Any]:
         """The contract's fields, in its order; times as ISO 8601."""

@@ -28,7 +28,7 @@ from airdate.media.profile import Profile
 from airdate.outcome import UNFINISHED, error_record, exit_status
 from airdate.post import LatePolicy, Original, PlanKind, PostState, Rendition
 from airdate.report import report
-from airdate.sandbox.seed import DEMO, PUBLIC
+from airdate.sandbox.seed import is_sandbox_key
 from airdate.settings import TIKTOK_API_URL
 from airdate.sources.registry import source_named
 from airdate.store import rendition_key
@@ -78,7 +78,7 @@ def record(engine: Engine, taken: Intake, *, who: str) -> Post:
         target = account.api_url
         if target == TIKTOK_API_URL:
             target = "tiktok"
-        elif account.client_key in (DEMO.client_key, PUBLIC.client_key):
+        elif is_sandbox_key(account.client_key):
             target = "sandbox"
         posts.store(engine.ledger, post.id, target=target)
     return posts.get(engine.ledger, post.id)
