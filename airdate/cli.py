@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from airdate.commands.account_group import group as account_group
+from airdate.commands.calendar_group import group as calendar_group
+from airdate.commands.declared import Host, Json, Sources, runs_of
+from airdate.commands.posts_group import group as posts_group
 from airdate.console import Answer, Console, failed, run
 from airdate.media.profile import Framing
 from airdate.post import Mode, Options, Outcome, Privacy
@@ -27,12 +31,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-account_app = typer.Typer(help="TikTok accounts that may be published to.")
-calendar_app = typer.Typer(help="Posts planned in a file.")
-posts_app = typer.Typer(help="What became of posts.")
-app.add_typer(account_app, name="account")
-app.add_typer(calendar_app, name="calendar")
-app.add_typer(posts_app, name="posts")
+app.add_typer(account_group, name="account")
+app.add_typer(calendar_group, name="calendar")
+app.add_typer(posts_group, name="posts")
 
 OUTCOME = tuple(Outcome().as_dict())
 ACCOUNT = (
@@ -77,12 +78,6 @@ SHAPES = {
 }
 """The fields of each command's document, so that an early error leaves none of them out."""
 
-Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document on standard output.")]
-Host = Annotated[str, typer.Option(help="Where to listen.")]
-PostName = Annotated[str, typer.Argument(metavar="ID", help="A post's id, or its key, such as calendar/row.")]
-Reason = Annotated[str, typer.Option(metavar="T", help="Why; it is kept in the post's story.")]
-Sources = Annotated[list[str], typer.Argument(metavar="SOURCE…", help="A file or a URL; several photos in order.")]
-
 
 def main() -> None:
     """Run the command line of this process."""
@@ -92,6 +87,7 @@ def main() -> None:
 @app.callback()
 def begin(context: typer.Context) -> None:
     """Logs go to standard error, redacted, from the first line on."""
+    _console(context).runs = lambda: _runs(load_settings())
     if context.invoked_subcommand is not None:
         configure_logging(load_settings().log_level)
 
@@ -197,7 +193,7 @@ def publish(
         cover_ms=cover_ms,
     )
     wish = work.Wish(tuple(sources), account, options, mode, at, key, as_)
-    return work.publish(wish, _runs(load_settings()), _console(context).say)
+    return work.publish(wish, runs_of(context), _console(context).say)
 
 
 def _runs(settings: Settings) -> Runs | None:
@@ -221,153 +217,6 @@ def _runs(settings: Settings) -> Runs | None:
 def _console(context: typer.Context) -> Console:
     console: Console = context.obj
     return console
-
-
-@account_app.command("add")
-def account_add(
-    name: str,
-    client_key: Annotated[str, typer.Option(help="The client key of your TikTok app.")],
-    open_id: Annotated[str, typer.Option(help="The creator's open id under that app.")],
-    client_secret: Annotated[
-        str | None, typer.Option(metavar="-", help="`-`: line 1 of standard input; else the environment.")
-    ] = None,
-    refresh_token: Annotated[
-        str | None, typer.Option(metavar="-", help="`-`: the next line of standard input; else the environment.")
-    ] = None,
-    audited: Annotated[bool, typer.Option("--audited", help="TikTok has audited the app.")] = False,
-    mode: Annotated[Mode, typer.Option(help="Post, or leave a draft, where a post does not say.")] = Mode.DIRECT,
-    privacy: Annotated[Privacy | None, typer.Option(help="The standing choice of the account's owner.")] = None,
-    _json: Json = False,
-) -> Answer:
-    """Store an account, without a browser and without a call; secrets never stand in an argument."""
-    from airdate.commands import account
-
-    return account.add(
-        account.NewAccount(name, client_key, open_id, client_secret, refresh_token, audited, mode, privacy)
-    )
-
-
-@account_app.command("list")
-def account_list(_json: Json = False) -> Answer:
-    """Show all accounts, without their secrets."""
-    from airdate.commands import account
-
-    return account.show_all()
-
-
-@calendar_app.command("plan")
-def calendar_plan(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV; see docs/calendar.md.")], _json: Json = False
-) -> Answer:
-    """Show what applying a calendar file would change; nothing is written."""
-    from airdate.commands import calendar
-
-    return calendar.plan(file)
-
-
-@calendar_app.command("apply")
-def calendar_apply(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV; see docs/calendar.md.")], _json: Json = False
-) -> Answer:
-    """Write a calendar file to the ledger: every row becomes a post, and a row that is gone cancels its post."""
-    from airdate.commands import calendar
-
-    return calendar.apply(file)
-
-
-@calendar_app.command("list")
-def calendar_list(_json: Json = False) -> Answer:
-    """Show the posts of all calendars, by slot."""
-    from airdate.commands import calendar
-
-    return calendar.show_all()
-
-
-@calendar_app.command("move")
-def calendar_move(
-    post: PostName,
-    at: Annotated[str, typer.Option(metavar="ISO8601", help="The new slot, with its offset.")],
-    _json: Json = False,
-) -> Answer:
-    """Give a post of which nothing was sent another slot."""
-    from airdate.commands import decisions
-
-    return decisions.move(post, at, _runs(load_settings()))
-
-
-@calendar_app.command("hold")
-def calendar_hold(post: PostName, reason: Reason, _json: Json = False) -> Answer:
-    """Stop a post until it is released; possible until its last byte is sent."""
-    from airdate.commands import decisions
-
-    return decisions.hold(post, reason)
-
-
-@calendar_app.command("cancel")
-def calendar_cancel(post: PostName, reason: Reason, _json: Json = False) -> Answer:
-    """Call a post off; possible until its last byte is sent."""
-    from airdate.commands import decisions
-
-    return decisions.cancel(post, reason)
-
-
-@calendar_app.command("release")
-def calendar_release(post: PostName, _json: Json = False) -> Answer:
-    """Let a held post go on."""
-    from airdate.commands import decisions
-
-    return decisions.release(post, _runs(load_settings()))
-
-
-@posts_app.command("list")
-def posts_list(_json: Json = False) -> Answer:
-    """Show all posts."""
-    from airdate.commands import posts
-
-    return posts.show_all()
-
-
-@posts_app.command("show")
-def posts_show(post_id: Annotated[str, typer.Argument(metavar="ID")], _json: Json = False) -> Answer:
-    """Show one post: what came in, what was changed and why, what was sent, and what happened."""
-    from airdate.commands import posts
-
-    return posts.show(post_id)
-
-
-@posts_app.command("follow")
-def posts_follow(
-    post_id: Annotated[str | None, typer.Argument(metavar="ID")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All posts that TikTok has not decided.")] = False,
-    _json: Json = False,
-) -> Answer:
-    """Ask TikTok about a post until it has decided, or until AIRDATE_POLL_BUDGET_SECONDS have passed."""
-    from airdate.commands import posts
-
-    return posts.follow(post_id, everything=everything)
-
-
-@posts_app.command("retry")
-def posts_retry(post: PostName, _json: Json = False) -> Answer:
-    """Bring back a post that failed, was cancelled or missed, or that Airdate held; it is sent anew."""
-    from airdate.commands import decisions
-
-    return decisions.retry(post, _runs(load_settings()))
-
-
-@posts_app.command("resolve")
-def posts_resolve(
-    post: PostName,
-    published: Annotated[bool, typer.Option("--published", help="It is live.")] = False,
-    not_published: Annotated[bool, typer.Option("--not-published", help="It never went live.")] = False,
-    post_id: Annotated[str | None, typer.Option(metavar="N", help="TikTok's id of the live post.")] = None,
-    reason: Annotated[str | None, typer.Option(metavar="T", help="How you know; kept in the post's story.")] = None,
-    _json: Json = False,
-) -> Answer:
-    """Say what became of a post that TikTok has forgotten; look at the creator's account first."""
-    from airdate.commands import decisions
-
-    return decisions.resolve(post, decisions.Finding(published, not_published, post_id, reason))
 
 
 @app.command()

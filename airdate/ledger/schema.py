@@ -72,6 +72,8 @@ accounts = Table(
     Column("mode", String(20), nullable=False),
     Column("privacy", String(40)),
     Column("blocked", JSON),
+    Column("creator", JSON),  # what creator_info last said
+    Column("warned_at", Instant),
     Column("created_at", Instant, nullable=False),
 )
 
@@ -103,9 +105,13 @@ posts = Table(
     Column("lease_owner", String(200)),
     Column("lease_epoch", Integer, nullable=False, default=0),
     Column("lease_until", Instant),
+    Column("look_at", Instant),  # when the sweep asks TikTok about it next
+    Column("watched_until", Instant),  # a published post is looked at until then: its public id, a take-down
+    Column("taken_down_at", Instant),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     Index(None, "state", "slot"),
+    Index(None, "look_at"),
     Index(None, "origin"),
 )
 
@@ -116,6 +122,7 @@ submissions = Table(
     Column("post_id", String(40), ForeignKey("posts.id"), nullable=False, index=True),
     Column("state", String(20), nullable=False),
     Column("mode", String(20), nullable=False),
+    Column("transfer", String(20), nullable=False, server_default="upload"),  # or "pull"
     Column("film_sha256", String(64), nullable=False),
     Column("film_size", BigInteger, nullable=False),
     Column("chunk_size", BigInteger, nullable=False),
@@ -162,4 +169,47 @@ rate_slots = Table(
     Column("call", String(40), primary_key=True),
     Column("number", Integer, primary_key=True),
     Column("free_at", Instant, nullable=False),
+)
+
+switches = Table(
+    "switches",
+    metadata,
+    Column("name", String(200), primary_key=True),  # "freeze", or "incident:" and TikTok's code
+    Column("since", Instant, nullable=False),
+    Column("until", Instant),  # None: until a person lifts it
+    Column("who", String(200), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("facts", JSON, nullable=False),
+)
+
+faults = Table(
+    "faults",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Instant, nullable=False, index=True),
+    Column("account", String(100), nullable=False),
+    Column("code", String(200), nullable=False),
+    Column("log_id", String(100)),
+)
+
+caps = Table(
+    "caps",
+    metadata,
+    Column("subject", String(300), primary_key=True),  # a creator under an app, or an app
+    Column("cap", String(40), primary_key=True),  # "posts", "drafts" or "creators"
+    Column("size", Integer),  # what TikTok's answers taught; None until then
+    Column("learned_at", Instant),
+    Column("full_until", Instant),
+)
+
+pulls = Table(
+    "pulls",
+    metadata,
+    Column("name", String(100), primary_key=True),  # random, in AIRDATE_PULL_DIR
+    Column("post_id", String(40), ForeignKey("posts.id"), nullable=False, index=True),
+    Column("position", Integer, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("removed_at", Instant),
 )
