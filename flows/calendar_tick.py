@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from prefect import flow
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
@@ -12,6 +13,7 @@ from airdate.calendar import tick
 from airdate.engine import Engine
 from airdate.redact import redact
 from flows import process
+from flows.heed import heed
 from flows.start import start_run
 from tasks.work import in_thread
 
@@ -21,6 +23,8 @@ async def calendar_tick() -> State[Any]:
     """Apply the calendar file if one is set, and make one run for each post that is due or soon will be."""
     process.begin()
     with await in_thread(Engine.open) as engine:
+        async with get_client() as client:
+            await heed(client, engine)
         ticked = await in_thread(tick, engine, start_run)
     done = f"{len(ticked.runs)} runs, {len(ticked.back)} of them for posts brought back; {len(ticked.late)} too late"
     if ticked.errors:

@@ -199,7 +199,10 @@ async def _taken_out(engine: Engine, post: Post, turn: int | None) -> State[Any]
         except LeaseLost as lost:
             return Completed(name="Superseded", message=str(lost))
         except AirdateError as error:
-            post = await in_thread(steps.fail, engine, lease, error)
+            try:
+                post = await in_thread(steps.fail, engine, lease, error)
+            except LeaseLost as lost:
+                return Completed(name="Superseded", message=str(lost))
         finally:
             await tasks.report(engine, post)
     return ended(post)

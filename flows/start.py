@@ -64,9 +64,14 @@ def start_run(post: Post, *, at: datetime | None, name: str) -> str:
             parameters={"source": [], "account": post.account, "key": post.key, "turn": post.turn},
             state=Scheduled(scheduled_time=at),
             name=name,
-            idempotency_key=f"slot:{post.id}:{post.turn}",
+            idempotency_key=key_of(post),
         )
     return str(run.id)
+
+
+def key_of(post: Post) -> str:
+    """What makes Prefect keep one run for a post's present turn."""
+    return f"slot:{post.id}:{post.turn}"
 
 
 def wait_for(run_id: str, *, pause: Callable[[float], None] = time.sleep) -> Ended:

@@ -43,6 +43,7 @@ from airdate.redact import configure_logging
 from airdate.settings import load_settings
 from deployments import POOL
 from flows.deploy import QUEUES
+from flows.heed import heed
 from flows.process import WORKER_PID
 from flows.start import start_run
 
@@ -77,7 +78,7 @@ async def work() -> None:
             async with anyio.create_task_group() as loops:
                 loops.start_soon(partial(loop, worker.get_and_submit_flow_runs, settings.query_seconds))
                 loops.start_soon(partial(loop, worker.sync_with_backend, settings.heartbeat_seconds))
-                loops.start_soon(watch)
+                loops.start_soon(watch, worker.client)
                 _announce(worker.name)
                 await anext(aiter(signals))
                 loops.cancel_scope.cancel()
@@ -92,23 +93,28 @@ def _announce(name: str) -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
 
-async def watch() -> None:
+async def watch(client: PrefectClient) -> None:
     """Bring back, within seconds, the posts whose run was killed; the clock's next tick may be a minute away."""
     while True:
         await anyio.sleep(WATCH_EVERY_S)
         try:
-            await anyio.to_thread.run_sync(_bring_back)
+            with await anyio.to_thread.run_sync(_open) as engine:
+                await heed(client, engine)
+                await anyio.to_thread.run_sync(_bring_back, engine)
         except AirdateError as failed:
             log.warning("%s", failed)
         except Exception:  # a look that fails must not take the runs at work with it
             log.exception("the look for posts left behind failed")
 
 
-def _bring_back() -> None:
+def _open() -> Engine:
     # The calendar file is the tick's: a worker may be on another host than the file.
-    with Engine.open(load_settings().model_copy(update={"calendar": None})) as engine:
-        for post_id in tick(engine, start_run).back:
-            log.warning("%s was left behind by its run, and is brought back", post_id)
+    return Engine.open(load_settings().model_copy(update={"calendar": None}))
+
+
+def _bring_back(engine: Engine) -> None:
+    for post_id in tick(engine, start_run).back:
+        log.warning("%s was left behind by its run, and is brought back", post_id)
 
 
 async def drain(worker: ProcessWorker) -> None:

@@ -14,13 +14,14 @@ from airdate.calendar.plan import WAITING, Plan, plan, row_key, row_of
 from airdate.calendar.reading import CalendarWrong, Sheet, read
 from airdate.calendar.rows import COLUMNS, Problem, Row
 from airdate.engine import Engine
-from airdate.errors import AirdateError, Transient
+from airdate.errors import AirdateError, NeedsPerson, Transient
 from airdate.intake import Intake, with_standing_privacy
 from airdate.ledger import accounts, posts
 from airdate.ledger.leases import Holder, claim
 from airdate.ledger.posts import Post
 from airdate.ledger.schema import posts as table
 from airdate.ledger.transitions import move_post
+from airdate.outcome import error_record
 from airdate.post import Consent, PostRequest, PostState, check_options
 
 ROW_GONE = "its row is gone from the calendar"
@@ -175,8 +176,19 @@ def _cancel(engine: Engine, post: Post, who: str) -> bool:
         state = connection.execute(select(table.c.state).where(table.c.id == post.id).with_for_update()).scalar_one()
         if PostState(state) not in WAITING:
             return False
-        move_post(connection, post.id, PostState.CANCELLED, who=who, why=ROW_GONE, now=engine.ledger.now(), error=None)
+        gone = error_record(_gone(post))
+        move_post(connection, post.id, PostState.CANCELLED, who=who, why=ROW_GONE, now=engine.ledger.now(), error=gone)
     return True
+
+
+def _gone(post: Post) -> NeedsPerson:
+    return NeedsPerson(
+        "post_cancelled",
+        ROW_GONE,
+        item=post.key,
+        rule="a row that is gone from its calendar's file cancels its post",
+        fix="nothing, or put the row back and apply the file again",
+    )
 
 
 def _remember(engine: Engine, sheet: Sheet, kept: Mapping[str, str]) -> None:

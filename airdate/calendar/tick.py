@@ -113,7 +113,7 @@ def _unattended(ledger: Ledger) -> list[_Unattended]:
     alive = {row.id for row in leases if row.id in owned and row.lease_until > now and not is_gone(row.lease_owner)}
     reserved = {row.id for row in leases if row.id not in owned and row.lease_until > now}
     return [
-        _Unattended(post, left_behind=post.id in owned or post.run_turn == post.turn)
+        _Unattended(post, left_behind=post.id in owned or (post.run_turn == post.turn and post.state is not P.PLANNED))
         for post in posts.listed(ledger, states=AT_WORK, due_before=soon)
         if post.id not in alive
         and (post.not_before is None or post.not_before <= soon)
@@ -125,7 +125,8 @@ def _wants_run(post: Post, now: datetime, *, is_reserved: bool) -> bool:
     """Whether a post that nobody holds needs a run; one that was made for this turn may still be on its way."""
     quiet = now - max(post.updated_at, post.not_before or post.updated_at) >= QUIET
     if post.run_turn == post.turn:
-        return quiet and not is_reserved and post.state in (P.PREPARING, P.PUBLISHING)
+        # Nobody began a planned one: asking again finds its run, or makes it if somebody deleted it in Prefect.
+        return quiet and not is_reserved and post.state in (P.PLANNED, P.PREPARING, P.PUBLISHING)
     if post.not_before is not None and post.not_before > now:
         return True
     # A command or a form takes its post out itself, and has it in hand a moment after it was recorded.

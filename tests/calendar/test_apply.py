@@ -103,6 +103,7 @@ def test_a_row_that_is_gone_cancels_its_post_and_one_that_is_back_revives_it(
 
     assert applied(engine, file.write(row(id="b"))).cancelled == ("launch",)
     assert post_of(engine).state is PostState.CANCELLED
+    assert (post_of(engine).error or {})["message"] == "its row is gone from the calendar"
     assert applied(engine, file.path).cancelled == ()
 
     assert applied(engine, file.write(*both)).changed == ("launch",)

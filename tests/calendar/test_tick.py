@@ -12,7 +12,7 @@ import pytest
 from ledger_making import make_request
 
 from airdate.calendar import apply, tick
-from airdate.calendar.tick import LEFT_BEHIND, MOST_RETURNS, Ticked, bring_back
+from airdate.calendar.tick import LEFT_BEHIND, MOST_RETURNS, PATIENCE, Ticked, bring_back
 from airdate.engine import Engine
 from airdate.errors import Transient
 from airdate.ledger import posts
@@ -298,6 +298,19 @@ def test_a_run_that_was_made_and_has_not_begun_is_waited_for(
     post = planned()
     tick(engine, runs)
     clock.now = SLOT + timedelta(hours=1)
+
+    tick(engine, runs)
+
+    assert list(runs.made) == [(post.id, 1)]
+
+
+def test_a_run_that_somebody_deleted_is_made_again_for_the_same_turn(
+    engine: Engine, planned: Callable[..., Post], runs: Any, clock: Any
+) -> None:
+    post = planned()
+    tick(engine, runs)
+    runs.made.clear()
+    clock.now = SLOT + PATIENCE + timedelta(seconds=1)
 
     tick(engine, runs)
 

@@ -188,3 +188,20 @@ def test_another_projects_flows_are_told_apart_from_ours(tmp_path: Path) -> None
     )
     assert told.returncode == 4
     assert json.loads(told.stdout)["error"]["code"] == "package_shadowed"
+
+
+def test_a_run_cancelled_in_prefect_holds_its_post(up: Up, demo_film: Path, key: str) -> None:
+    slot = datetime.now(UTC) + timedelta(seconds=45)
+    form = {"source": [str(demo_film)], "account": "demo", "privacy": "SELF_ONLY", "caption": "called off", "key": key}
+    run = up.run_form(**form, slot=slot.isoformat())
+    eventually(lambda: any(known["key"] == key for known in up.posts()), within_s=40, what="the run has its post")
+    up.prefect("POST", f"/flow_runs/{run}/set_state", {"state": {"type": "CANCELLING"}})
+    eventually(
+        lambda: [known["state"] for known in up.posts() if known["key"] == key] == ["held"],
+        within_s=60,
+        what="the post of the cancelled run is held",
+    )
+    (post,) = [known for known in up.posts() if known["key"] == key]
+    assert post["error"]["message"] == "Prefect holds it: its run was cancelled in Prefect"
+    assert up.wait(run)["state_type"] == "CANCELLED"
+    assert _sent(up, key) == 0
