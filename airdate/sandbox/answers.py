@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from fastapi.responses import Response
+from fastapi.responses import Response, StreamingResponse
 
 from airdate.sandbox.faults import AnswerFault, CallName
 
@@ -30,6 +31,7 @@ MESSAGES = {
     "privacy_level_option_mismatch": "The privacy level is not among the options of the creator.",
     "invalid_publish_id": "The publish_id does not exist.",
     "token_not_authorized_for_specified_publish_id": "The access token does not belong to the post's creator.",
+    "app_version_check_failed": "The TikTok app of this creator is too old; it must be 31.8 or newer.",
     "publish_not_cancellable": "The post is in a state that cannot be cancelled.",
     "internal_error": "Something went wrong. Please try again later.",
 }
@@ -42,6 +44,7 @@ STATUSES = {
     "invalid_publish_id": 400,
     "token_not_authorized_for_specified_publish_id": 400,
     "publish_not_cancellable": 400,
+    "app_version_check_failed": 400,
     "rate_limit_exceeded": 429,
     "internal_error": 500,
 }
@@ -104,6 +107,19 @@ def faulty(fault: AnswerFault, call: CallName, log_id: str) -> Response:
     if fault.retry_after is not None:
         response.headers["Retry-After"] = str(fault.retry_after)
     return response
+
+
+def dripping(response: Response, bytes_per_second: int) -> Response:
+    """The same answer, a little of its body at a time."""
+    body = bytes(response.body)
+    portion = max(1, bytes_per_second // 10)
+
+    async def drops() -> AsyncIterator[bytes]:
+        for at in range(0, len(body), portion):
+            await asyncio.sleep(portion / bytes_per_second)
+            yield body[at : at + portion]
+
+    return StreamingResponse(drops(), response.status_code, dict(response.headers))
 
 
 def gateway_page(status: int) -> str:

@@ -9,23 +9,25 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from email.utils import formatdate
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from airdate.sandbox import oauth, posting
+from airdate.sandbox import consent, display, inits, oauth, posting
 from airdate.sandbox.answers import (
     OAuthRefusal,
     Refusal,
     as_json,
+    dripping,
     faulty,
     new_log_id,
     oauth_refused,
     refused,
     success,
 )
-from airdate.sandbox.calls import Call
+from airdate.sandbox.calls import Call, without_queries
 from airdate.sandbox.faults import AnswerFault, CallName
 from airdate.sandbox.state import State
 from airdate.sandbox.wire import hang_up
@@ -34,6 +36,7 @@ LARGEST_BODY = 1_000_000
 """Bytes of a request; TikTok's own have a few hundred."""
 
 _POST_SCOPES = ("video.publish", "video.upload")
+_USER_SCOPES = ("user.info.basic", "user.info.profile", "user.info.stats")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +58,14 @@ class Door:
 
 DOORS = (
     Door(CallName.CREATOR_INFO, "/v2/post/publish/creator_info/query/", ("video.publish",), 20, posting.creator_info),
-    Door(CallName.INIT, "/v2/post/publish/video/init/", ("video.publish",), 6, posting.init_direct),
-    Door(CallName.INIT, "/v2/post/publish/inbox/video/init/", ("video.upload",), 6, posting.init_inbox),
+    Door(CallName.INIT, "/v2/post/publish/video/init/", ("video.publish",), 6, inits.direct),
+    Door(CallName.INIT, "/v2/post/publish/inbox/video/init/", ("video.upload",), 6, inits.inbox),
+    Door(CallName.INIT, "/v2/post/publish/content/init/", _POST_SCOPES, 6, inits.photos),
     Door(CallName.STATUS, "/v2/post/publish/status/fetch/", _POST_SCOPES, 30, posting.status),
     Door(CallName.CANCEL, "/v2/post/publish/cancel/", _POST_SCOPES, None, posting.cancel),
-    Door(CallName.USER_INFO, "/v2/user/info/", ("user.info.basic",), 600, posting.user_info, method="GET"),
-    Door(CallName.VIDEO_LIST, "/v2/video/list/", ("video.list",), 600, posting.video_list),
+    Door(CallName.USER_INFO, "/v2/user/info/", _USER_SCOPES, 600, display.user_info, method="GET"),
+    Door(CallName.VIDEO_LIST, "/v2/video/list/", ("video.list",), 600, display.video_list),
+    Door(CallName.VIDEO_QUERY, "/v2/video/query/", ("video.list",), 600, display.video_query),
 )
 """Scopes and limits: TikTok, reference of each call."""
 
@@ -75,7 +80,8 @@ def routes(state: State) -> APIRouter:
         (CallName.REVOKE, "/v2/oauth/revoke/", oauth.revoke),
     ):
         router.add_api_route(path, _endpoint(state, name, _form_work(state, work)), methods=["POST"])
-    router.add_api_route(oauth.AUTHORIZE, _endpoint(state, CallName.AUTHORIZE, _page_work(state)), methods=["GET"])
+    page = _endpoint(state, CallName.AUTHORIZE, _page_work(state))
+    router.add_api_route(consent.AUTHORIZE, page, methods=["GET", "POST"])
     nothing = _endpoint(state, CallName.UNKNOWN, _no_such_call(state))
     router.add_api_route("/{path:path}", nothing, methods=["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"])
     return router
@@ -113,7 +119,9 @@ def _endpoint(state: State, name: CallName, work: _Answering) -> Callable[[Reque
             call.lost = True
             return await hang_up(request)
         call.status = response.status_code
-        return response
+        # A client may set its clock by this one, however wrong it was told to be.
+        response.headers["Date"] = formatdate(state.now(), usegmt=True)
+        return response if fault.bytes_per_second is None else dripping(response, fault.bytes_per_second)
 
     return endpoint
 
@@ -135,14 +143,15 @@ async def _worked(state: State, work: _Answering, incoming: _Incoming, fault: An
 def _json_work(state: State, door: Door) -> _Answering:
     async def work(incoming: _Incoming, fault: AnswerFault) -> Response:
         request, call = incoming.request, incoming.call
-        call.body = body = _json_body(state, incoming) if door.method == "POST" else {}
+        body = _json_body(state, incoming) if door.method == "POST" else {}
+        call.body = without_queries(body)
         token = state.tokens.access(_bearer(request), state.now())
         if token is None:
             raise Refusal("access_token_invalid")
         call.creator = token.creator
         if not set(door.scopes) & set(token.scopes):
             raise Refusal("scope_not_authorized")
-        if door.per_minute and not state.within_rate(token.creator, door.path, door.per_minute):
+        if door.per_minute and not state.within_rate(token, door.path, door.per_minute):
             state.calls.broke(call, "over_rate", f"more than {door.per_minute} calls of {door.path} within a minute")
             raise Refusal("rate_limit_exceeded")
         place = state.upload_place
@@ -162,20 +171,23 @@ def _form_work(state: State, work: Callable[[State, dict[str, str]], dict[str, A
             raise OAuthRefusal("invalid_request", "The request parameters are malformed.")
         if "authorization" in request.headers:
             state.calls.broke(incoming.call, "bearer_on_oauth", "the token endpoint takes no bearer")
-        return as_json(_altered(work(state, oauth.read_form(incoming.body)), fault), 200, incoming.log_id)
+        return as_json(_altered(work(state, dict(oauth.read_form(incoming.body))), fault), 200, incoming.log_id)
 
     return answering
 
 
 def _page_work(state: State) -> _Answering:
     async def work(incoming: _Incoming, fault: AnswerFault) -> Response:  # noqa: ARG001 (a redirect has no fields)
-        return oauth.authorize(state, incoming.request.query_params)
+        query = incoming.request.query_params
+        if incoming.request.method == "POST":
+            return consent.decide(state, query, oauth.read_form(incoming.body))
+        return consent.ask(state, query)
 
     return work
 
 
 def _no_such_call(state: State) -> _Answering:
-    known = {door.path for door in DOORS} | {"/v2/oauth/token/", "/v2/oauth/revoke/", oauth.AUTHORIZE}
+    known = {door.path for door in DOORS} | {"/v2/oauth/token/", "/v2/oauth/revoke/", consent.AUTHORIZE}
 
     async def work(incoming: _Incoming, fault: AnswerFault) -> Response:  # noqa: ARG001 (there is no work)
         path, call = incoming.request.url.path, incoming.call

@@ -66,6 +66,20 @@ class Broken:
     at: float
 
 
+def without_queries(body: dict[str, Any]) -> dict[str, Any]:
+    """A request as it may be recorded: the query of an address that media come from may be a signature."""
+    source = body.get("source_info")
+    if not isinstance(source, dict):
+        return body
+    return {**body, "source_info": {name: _shown(value) for name, value in source.items()}}
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_shown(each) for each in value]
+    return redact(value) if isinstance(value, str) else value
+
+
 class Calls:
     """The record."""
 

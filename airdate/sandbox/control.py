@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter, Depends, HTTPException
 from fastapi.responses import FileResponse, JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from airdate.sandbox import oauth, processing
+from airdate.redact import redact
+from airdate.sandbox import oauth, processing, webhooks
 from airdate.sandbox.faults import CallName, Order
+from airdate.sandbox.film import Film
 from airdate.sandbox.guard import only_from_here
-from airdate.sandbox.posts import Post, Status
+from airdate.sandbox.photos import Album
+from airdate.sandbox.posts import Post, Pull, Status, Upload
 from airdate.sandbox.state import State
 
 PATH = "/@control"
@@ -23,13 +27,30 @@ class GrantWish(BaseModel):
     """A consent without a browser.
 
     Attributes:
+        app: by the name of its seed; the creator's own when left out.
         scope: comma-separated; everything the app may ask for when left out.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     creator: str = "demo"
+    app: str | None = None
     scope: str | None = None
+
+
+class DisconnectWish(BaseModel):
+    """A creator who takes a consent back.
+
+    Attributes:
+        app: by the name of its seed; the creator's own when left out.
+        reason: of the event `authorization.removed`.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    creator: str = "demo"
+    app: str | None = None
+    reason: int = Field(webhooks.DISCONNECTED_BY_USER, ge=0, le=5)
 
 
 class SettingsWish(BaseModel):
@@ -41,11 +62,17 @@ class SettingsWish(BaseModel):
 
 
 class ClockWish(BaseModel):
-    """How far to put the clock forward."""
+    """What to do with the clock.
+
+    Attributes:
+        advance_seconds: put it forward.
+        skew_seconds: have it be so far ahead of the real time, or behind it when negative.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
-    advance_seconds: float = Field(ge=0)
+    advance_seconds: float = Field(0, ge=0)
+    skew_seconds: float | None = None
 
 
 def routes(state: State, host: str) -> APIRouter:
@@ -62,7 +89,11 @@ def routes(state: State, host: str) -> APIRouter:
         ("GET", "/posts", control.list_posts),
         ("GET", "/posts/{publish_id}", control.show_post),
         ("GET", "/posts/{publish_id}/bytes", control.show_bytes),
+        ("GET", "/posts/{publish_id}/bytes/{index}", control.show_bytes),
         ("POST", "/posts/{publish_id}/finish", control.finish_draft),
+        ("POST", "/posts/{publish_id}/take_down", control.take_down),
+        ("POST", "/disconnect", control.disconnect),
+        ("GET", "/webhooks", control.list_webhooks),
         ("GET", "/settings", control.show_settings),
         ("POST", "/settings", control.change_settings),
         ("POST", "/clock", control.advance_clock),
@@ -79,19 +110,23 @@ class _Control:
         self._state = state
 
     async def grant(self, wish: GrantWish) -> dict[str, str]:
-        seed = self._state.seeds.get(wish.creator)
-        if seed is None:
-            raise HTTPException(404, f"no creator {wish.creator}; there are {', '.join(self._state.seeds)}")
+        state, creator, app = self._state, self._known(wish.creator), self._known(wish.app or wish.creator)
+        seed = state.seeds[app]
         scope = wish.scope or seed.scope
         if not set(scope.split(",")) <= set(seed.scope.split(",")):
             raise HTTPException(422, f"the app has only the scopes {seed.scope}")
         return {
             "client_key": seed.client_key,
             "client_secret": seed.client_secret,
-            "open_id": seed.open_id,
-            "refresh_token": oauth.issue(self._state, seed.name, tuple(scope.split(","))).refresh,
+            "open_id": state.open_id(app, creator),
+            "refresh_token": oauth.issue(state, app, creator, tuple(scope.split(","))).refresh,
             "scope": scope,
         }
+
+    def _known(self, name: str) -> str:
+        if name not in self._state.seeds:
+            raise HTTPException(404, f"no creator {name}; there are {', '.join(self._state.seeds)}")
+        return name
 
     async def order_fault(self, order: Order) -> list[dict[str, Any]]:
         try:
@@ -114,19 +149,21 @@ class _Control:
         return JSONText(self._state.calls.broken())
 
     async def list_posts(self) -> Response:
-        await asyncio.gather(*(processing.settled(post) for post in self._state.posts.values()))
+        await asyncio.gather(*(processing.settled(self._state, post) for post in self._state.posts.values()))
         return JSONText([shown(self._state, post) for post in self._state.posts.values()])
 
     async def show_post(self, publish_id: str) -> Response:
         post = _post(self._state, publish_id)
-        await processing.settled(post)
+        await processing.settled(self._state, post)
         return JSONText(shown(self._state, post))
 
-    async def show_bytes(self, publish_id: str) -> Response:
-        upload = _post(self._state, publish_id).upload
-        if not upload.path.exists():
+    async def show_bytes(self, publish_id: str, index: int = 0) -> Response:
+        """What came of a film, or of the photo of that number, from 0."""
+        media = _post(self._state, publish_id).media
+        paths = media.paths if isinstance(media, Pull) else (media.path,)
+        if not 0 <= index < len(paths) or not paths[index].exists():
             raise HTTPException(404, "no byte of it has come")
-        return FileResponse(upload.path, media_type="application/octet-stream")
+        return FileResponse(paths[index], media_type="application/octet-stream")
 
     async def finish_draft(self, publish_id: str) -> Response:
         """The creator posts a draft from the inbox."""
@@ -134,7 +171,29 @@ class _Control:
         if post.status(self._state.now()) is not Status.SEND_TO_USER_INBOX:
             raise HTTPException(409, "it is no draft that waits in the inbox")
         post.posted_at = self._state.now()
+        self._state.posts.save(publish_id)
         return JSONText(shown(self._state, post))
+
+    async def take_down(self, publish_id: str) -> Response:
+        """Nobody sees the post any longer: moderation or the creator took it away."""
+        post = _post(self._state, publish_id)
+        if post.status(self._state.now()) is not Status.PUBLISH_COMPLETE:
+            raise HTTPException(409, "it is not published")
+        post.taken_down_at = self._state.now()
+        self._state.posts.save(publish_id)
+        return JSONText(shown(self._state, post))
+
+    async def disconnect(self, wish: DisconnectWish) -> dict[str, int]:
+        """The creator removes the app, in TikTok's own settings."""
+        state, app = self._state, self._known(wish.app or wish.creator)
+        grants = state.tokens.grants_of(app, self._known(wish.creator))
+        for grant in grants:
+            state.tokens.revoke(grant)
+        webhooks.consent_ended(state, app, wish.creator, wish.reason)
+        return {"ended": len(grants)}
+
+    async def list_webhooks(self) -> list[dict[str, Any]]:
+        return [delivery.shown() for delivery in self._state.deliveries.values()]
 
     async def show_settings(self) -> dict[str, Any]:
         return _settings(self._state)
@@ -153,10 +212,13 @@ class _Control:
             }
         except ValidationError as wrong:
             raise HTTPException(422, wrong.errors(include_url=False, include_context=False)) from None
-        self._state.rules, self._state.creators = rules, creators
+        self._state.rules = rules
+        self._state.creators.update(creators)
         return _settings(self._state)
 
     async def advance_clock(self, wish: ClockWish) -> dict[str, float]:
+        if wish.skew_seconds is not None:
+            self._state.clock.skew(wish.skew_seconds)
         self._state.clock.advance(wish.advance_seconds)
         return {"now": self._state.now()}
 
@@ -167,23 +229,31 @@ class _Control:
 
 
 def shown(state: State, post: Post) -> dict[str, Any]:
-    """All there is to know about a post, but for its upload's token."""
-    chunks, film = post.upload.chunks, post.film
+    """All there is to know about a post, but for its upload's token and the queries of its addresses."""
+    now, media = state.now(), post.media
+    film = post.found if isinstance(post.found, Film) else None
+    album = post.found if isinstance(post.found, Album) else None
+    chunks = media.chunks if isinstance(media, Upload) else None
     return {
         "publish_id": post.publish_id,
+        "app": post.app,
         "creator": post.creator,
         "mode": "direct" if post.direct else "inbox",
-        "state": post.status(state.now()).value,
-        "fail_reason": post.fail_reason if post.status(state.now()) is Status.FAILED else None,
-        "why": film.why if film else None,
-        "post_id": str(post.post_id) if post.is_public(state.now()) else None,
+        "kind": "photos" if post.photos else "film",
+        "state": post.status(now).value,
+        "fail_reason": post.fail_reason if post.status(now) is Status.FAILED else None,
+        "why": post.why,
+        "post_id": str(post.post_id) if post.is_public(now) else None,
+        "taken_down": post.taken_down_at is not None,
         "options": post.info,
-        "size": chunks.size,
-        "chunk_size": chunks.chunk,
-        "total_chunk_count": chunks.count,
-        "received": post.upload.received,
-        "complete": post.upload.complete,
+        "urls": [redact(url) for url in media.urls] if isinstance(media, Pull) else None,
+        "size": chunks.size if chunks else media.received if media.complete else None,
+        "chunk_size": chunks.chunk if chunks else None,
+        "total_chunk_count": chunks.count if chunks else None,
+        "received": media.received,
+        "complete": media.complete,
         "sha256": film.sha256 if film else None,
+        "photos": [asdict(picture) for picture in album.pictures] if album else None,
         "width": film.width if film else None,
         "height": film.height if film else None,
         "fps": film.fps if film else None,

@@ -11,7 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class CallName(StrEnum):
-    """What a fault is ordered for, and how recorded calls are named. `processing` is what follows the last byte."""
+    """What a fault is ordered for, and how recorded calls are named.
+
+    `processing` is what follows the last byte, `webhook` an event that is sent.
+    """
 
     TOKEN = "token"  # noqa: S105
     REVOKE = "revoke"
@@ -22,8 +25,10 @@ class CallName(StrEnum):
     STATUS = "status"
     CANCEL = "cancel"
     VIDEO_LIST = "video_list"
+    VIDEO_QUERY = "video_query"
     UPLOAD = "upload"
     PROCESSING = "processing"
+    WEBHOOK = "webhook"
     UNKNOWN = "unknown"
 
 
@@ -55,6 +60,7 @@ class AnswerFault(_Fault):
         retry_after: a `Retry-After` header in that answer.
         reset: break the connection before anything is done.
         lose_answer: do what was asked, then break the connection instead of answering.
+        bytes_per_second: how fast the body of the answer comes; at once when None.
         data: fields to set in the `data` of the real answer (in the answer itself for the token endpoint).
         omit: fields to leave out of it.
     """
@@ -68,6 +74,7 @@ class AnswerFault(_Fault):
     retry_after: int | None = None
     reset: bool = False
     lose_answer: bool = False
+    bytes_per_second: int | None = Field(None, ge=1)
     data: Mapping[str, Any] = Field(default_factory=dict)
     omit: tuple[str, ...] = ()
 
@@ -89,6 +96,7 @@ class UploadFault(_Fault):
         reset: break the connection before a byte is read.
         reset_at_byte: break it before this byte of the film (not of the chunk); only the chunk that holds it counts.
         lose_answer: take the bytes, then break the connection instead of answering.
+        bytes_per_second: how fast the chunk is taken; as fast as it comes when None.
         expire: from now on the URL is one whose hour has passed.
         forget: from now on the URL is unknown.
     """
@@ -101,6 +109,7 @@ class UploadFault(_Fault):
     reset: bool = False
     reset_at_byte: int | None = Field(None, ge=0)
     lose_answer: bool = False
+    bytes_per_second: int | None = Field(None, ge=1)
     expire: bool = False
     forget: bool = False
 
@@ -117,6 +126,32 @@ class ProcessingFault(_Fault):
     fail_reason: str | None = None
     endless: bool = False
     post_ids: PostIds = PostIds.NUMBERS
+
+
+class WebhookFault(_Fault):
+    """A fault of an event that is sent to the webhook. After the first try it is sent as it should be.
+
+    Attributes:
+        delay_seconds: it comes so much later, in the sandbox's time; so events come in another order.
+        duplicates: it comes so many times more, one right after the other.
+        wrong_signature: signed with another secret.
+        age_seconds: signed with a time so long ago, rightly.
+    """
+
+    delay_seconds: float = Field(0, ge=0)
+    duplicates: int = Field(0, ge=0, le=100)
+    wrong_signature: bool = False
+    age_seconds: float = 0
+
+
+AnyFault = AnswerFault | UploadFault | ProcessingFault | WebhookFault
+
+KINDS: Mapping[CallName, type[AnyFault]] = {
+    CallName.UPLOAD: UploadFault,
+    CallName.PROCESSING: ProcessingFault,
+    CallName.WEBHOOK: WebhookFault,
+}
+"""The kind of fault a call can have; every other call has an `AnswerFault`."""
 
 
 class Order(BaseModel):
@@ -137,13 +172,13 @@ class Order(BaseModel):
     after: int = Field(0, ge=0)
 
 
-_F = TypeVar("_F", AnswerFault, UploadFault, ProcessingFault)
+_F = TypeVar("_F", AnswerFault, UploadFault, ProcessingFault, WebhookFault)
 
 
 @dataclass(slots=True)
 class _Pending:
     call: CallName
-    fault: AnswerFault | UploadFault | ProcessingFault
+    fault: AnyFault
     times: int | None
     after: int
 
@@ -160,11 +195,7 @@ class Faults:
         Raises:
             pydantic.ValidationError: the fault has a field that this call cannot have.
         """
-        kinds: dict[CallName, type[AnswerFault | UploadFault | ProcessingFault]] = {
-            CallName.UPLOAD: UploadFault,
-            CallName.PROCESSING: ProcessingFault,
-        }
-        fault = kinds.get(order.call, AnswerFault).model_validate(order.fault)
+        fault = KINDS.get(order.call, AnswerFault).model_validate(order.fault)
         self._pending.append(_Pending(order.call, fault, order.times, order.after))
 
     def clear(self) -> None:

@@ -44,7 +44,7 @@ class Film:
         sha256: of every byte.
         fail_reason: TikTok's word for what is wrong; None when nothing is.
         why: the same for people, with the number.
-        poster: a JPEG of the cover; None when there is no picture to be had.
+        poster: a JPEG of the cover, a file beside the film; None when there is no picture to be had.
     """
 
     sha256: str
@@ -54,7 +54,7 @@ class Film:
     height: int | None = None
     fps: float | None = None
     seconds: float | None = None
-    poster: bytes | None = None
+    poster: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class _Unreadable(Exception):
 
 
 def examine(path: Path, *, longest_s: float, cover_ms: int) -> Film:
-    """Hash the file and judge it as TikTok does after an upload.
+    """Hash the file and judge it as TikTok does after an upload; its cover goes beside it.
 
     Args:
         longest_s: the creator's own limit.
@@ -90,7 +90,9 @@ def examine(path: Path, *, longest_s: float, cover_ms: int) -> Film:
     except (av.FFmpegError, ValueError, ArithmeticError) as failed:
         return Film(sha256, "file_format_check_failed", f"cannot be read: {type(failed).__name__}")
     fail_reason, why = _judge(seen, min(longest_s, LONGEST_S))
-    return Film(sha256, fail_reason, why, seen.width, seen.height, seen.fps, seen.seconds, seen.poster)
+    poster = path.with_suffix(".jpg")
+    poster.write_bytes(seen.poster)
+    return Film(sha256, fail_reason, why, seen.width, seen.height, seen.fps, seen.seconds, poster)
 
 
 def _look(path: Path, cover_ms: int) -> _Seen:

@@ -11,13 +11,17 @@ from fastapi import APIRouter, Depends, HTTPException
 from fastapi.responses import FileResponse, HTMLResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from airdate.sandbox.film import Film
 from airdate.sandbox.guard import only_from_here
-from airdate.sandbox.posts import Post, Status
+from airdate.sandbox.photos import Album
+from airdate.sandbox.posts import Post, Pull, Status, Upload
 from airdate.sandbox.state import State
 
 PATH = "/@creator"
 
 FOLDER = Path(__file__).parent / "pages"
+
+PAGES = Environment(loader=PackageLoader("airdate.sandbox", "pages"), autoescape=True, undefined=StrictUndefined)
 
 REFRESH_S = 3
 """How often the page is loaded anew while something is still on its way."""
@@ -55,8 +59,9 @@ class Card:
     Attributes:
         tone: `good`, `busy` or `bad`.
         labels: those TikTok puts on a film.
+        pictures: how many photos it is made of; none when it is a film.
         switches: what viewers may do: name and whether it is on.
-        percent: of the upload.
+        progress: how much of it came.
     """
 
     publish_id: str
@@ -67,6 +72,9 @@ class Card:
     reason: str | None
     why: str | None
     playable: bool
+    poster: bool
+    pictures: int
+    title: str | None
     caption: tuple[Part, ...]
     privacy: str | None
     labels: tuple[str, ...]
@@ -74,14 +82,13 @@ class Card:
     size: str
     facts: str | None
     when: str
-    percent: int
+    progress: str
 
 
 def routes(state: State, host: str) -> APIRouter:
     """The page, its style, and the films it plays; for callers on this machine only."""
     router = APIRouter(prefix=PATH, dependencies=[Depends(only_from_here(host))])
-    pages = Environment(loader=PackageLoader("airdate.sandbox", "pages"), autoescape=True, undefined=StrictUndefined)
-    template = pages.get_template("creator.html")
+    template = PAGES.get_template("creator.html")
 
     @router.get("")
     @router.get("/{creator}")
@@ -104,22 +111,37 @@ def routes(state: State, host: str) -> APIRouter:
     async def style() -> Response:
         return FileResponse(FOLDER / "creator.css", media_type="text/css", headers=HEADERS)
 
+    _show_media(router, state)
+    return router
+
+
+def _show_media(router: APIRouter, state: State) -> None:
+    """The films, their covers and the photos."""
+
     @router.get("/films/{publish_id}")
     async def film(publish_id: str) -> Response:
         """The bytes as they came; ranges are answered, so that a browser can seek."""
-        upload = _post(state, publish_id).upload
-        if not upload.complete:
+        media = _post(state, publish_id).media
+        if not media.complete:
             raise HTTPException(404, "the film is not all there")
-        return FileResponse(upload.path, media_type=upload.content_type, headers=HEADERS)
+        return FileResponse(media.path, media_type=media.content_type, headers=HEADERS)
 
     @router.get("/covers/{publish_id}")
     async def cover(publish_id: str) -> Response:
-        post = _post(state, publish_id)
-        if post.film is None or post.film.poster is None:
+        found = _post(state, publish_id).found
+        if not isinstance(found, Film) or found.poster is None:
             raise HTTPException(404, "there is no picture")
-        return Response(post.film.poster, media_type="image/jpeg", headers=HEADERS)
+        return FileResponse(found.poster, media_type="image/jpeg", headers=HEADERS)
 
-    return router
+    @router.get("/photos/{publish_id}/{index}")
+    async def photo(publish_id: str, index: int) -> Response:
+        post = _post(state, publish_id)
+        if not isinstance(post.found, Album) or not 0 <= index < len(post.found.pictures):
+            raise HTTPException(404, "there is no such photo")
+        kind = post.found.pictures[index].kind
+        if kind is None or not isinstance(post.media, Pull):
+            raise HTTPException(404, "it is no picture")
+        return FileResponse(post.media.paths[index], media_type=kind, headers=HEADERS)
 
 
 def _post(state: State, publish_id: str) -> Post:
@@ -129,9 +151,13 @@ def _post(state: State, publish_id: str) -> Post:
 
 
 def _card(post: Post, now: float) -> Card:
-    status, info, film, upload = post.status(now), post.info, post.film, post.upload
-    switches = tuple((name, not info.get(f"disable_{name}", False)) for name in ("comment", "duet", "stitch"))
+    status, info, found, media = post.status(now), post.info, post.found, post.media
+    film = found if isinstance(found, Film) else None
+    pictures = found.pictures if isinstance(found, Album) else ()
+    names = ("comment",) if post.photos else ("comment", "duet", "stitch")
+    switches = tuple((name, not info.get(f"disable_{name}", False)) for name in names)
     label, tone = _state(post, status)
+    size = media.chunks.size if isinstance(media, Upload) else media.received
     return Card(
         publish_id=post.publish_id,
         post_id=str(post.post_id) if post.is_public(now) else None,
@@ -139,24 +165,30 @@ def _card(post: Post, now: float) -> Card:
         state=label,
         tone=tone,
         reason=post.fail_reason if status is Status.FAILED else None,
-        why=film.why if film and status is Status.FAILED else None,
-        playable=upload.complete,
-        caption=_parts(str(info.get("title", ""))),
+        why=post.why if status is Status.FAILED else None,
+        playable=media.complete and not post.photos,
+        poster=film is not None and film.poster is not None,
+        pictures=len(pictures),
+        title=str(info.get("title", "")) if post.photos else None,
+        caption=_parts(str(info.get("description" if post.photos else "title", ""))),
         privacy=PRIVACY.get(str(info.get("privacy_level"))),
         labels=_labels(post),
         switches=switches if post.direct else (),
-        size=_bytes(upload.chunks.size),
+        size=_bytes(size),
         facts=f"{film.width} × {film.height} · {film.fps:.4g} fps · {film.seconds:.1f} s"
         if film and film.fps
-        else None,
+        else ", ".join(f"{picture.width} × {picture.height}" for picture in pictures) or None,
         when=datetime.fromtimestamp(post.received_at or post.created_at, UTC).strftime("%d %b %Y %H:%M:%S UTC"),
-        percent=100 * upload.received // upload.chunks.size,
+        progress=f"{100 * media.received // size} %" if isinstance(media, Upload) else _bytes(media.received),
     )
 
 
 def _state(post: Post, status: Status) -> tuple[str, str]:
-    if status is Status.PROCESSING_UPLOAD:
-        return ("Processing" if post.upload.complete else "Uploading"), "busy"
+    if post.taken_down_at is not None:
+        return "Taken down", "bad"
+    if status in (Status.PROCESSING_UPLOAD, Status.PROCESSING_DOWNLOAD):
+        coming = "Uploading" if isinstance(post.media, Upload) else "Downloading"
+        return ("Processing" if post.media.complete else coming), "busy"
     if status is Status.FAILED:
         return "Failed", "bad"
     return {Status.SEND_TO_USER_INBOX: "Draft in the inbox", Status.PUBLISH_COMPLETE: "Posted"}[status], "good"

@@ -12,8 +12,17 @@ MAX_BYTES = 4_000_000_000
 MAX_CHUNKS = 1000
 """TikTok, Media Transfer Guide."""
 
+CONTENT_TYPES = ("video/mp4", "video/quicktime", "video/webm")
+"""TikTok, Media Transfer Guide."""
+
+MAX_PHOTOS = 35
+"""TikTok, Photo Post reference."""
+
 CAPTION_UNITS = 2200
 """Longest title of a video in UTF-16 code units (TikTok, Direct Post reference)."""
+
+PHOTO_TITLE_UNITS, PHOTO_DESCRIPTION_UNITS = 90, 4000
+"""Longest texts of a photo post in UTF-16 code units (TikTok, Photo Post reference)."""
 
 BAD_CHUNK = "The chunk size is invalid"
 BAD_COUNT = "The total chunk count is invalid"
@@ -83,35 +92,69 @@ class Chunks:
         return first, self.size - 1 if index == self.count - 1 else first + self.chunk - 1
 
 
-KNOWN_POST_INFO = {
-    "title": str,
-    "privacy_level": str,
-    "disable_duet": bool,
-    "disable_stitch": bool,
-    "disable_comment": bool,
-    "brand_content_toggle": bool,
-    "brand_organic_toggle": bool,
-    "is_aigc": bool,
-    "video_cover_timestamp_ms": int,
-}
-"""The fields of `post_info` of a video, and their types (TikTok, Direct Post reference)."""
+@dataclass(frozen=True, slots=True)
+class PostInfo:
+    """What `post_info` of one kind of post may hold.
+
+    Attributes:
+        kinds: its fields and their types.
+        units: the longest texts, in UTF-16 code units.
+        refused: fields of the other kind, which this one has no form of.
+    """
+
+    kinds: dict[str, type]
+    units: dict[str, int]
+    refused: tuple[str, ...] = ()
+
+    def takes(self, value: object) -> bool:
+        """Whether it is an object whose known fields have their types and whose texts are texts, and not too long."""
+        if not isinstance(value, dict) or not value or set(value) & set(self.refused):
+            return False
+        if not all(_has_type(value[name], kind) for name, kind in self.kinds.items() if name in value):
+            return False
+        try:
+            return all(utf16_units(value.get(name, "")) <= units for name, units in self.units.items())
+        except UnicodeEncodeError:
+            return False  # half of an emoji is no text
+
+    def unknown(self, info: dict[str, Any]) -> list[str]:
+        """Fields that TikTok does not have; it ignores them without a word, which is how typing errors survive."""
+        return sorted(set(info) - set(self.kinds))
 
 
-def is_post_info(value: object) -> bool:
-    """Whether it is an object whose known fields have their types and whose title is text, and not too long."""
-    if not isinstance(value, dict) or not value:
-        return False
-    if not all(_has_type(value[name], kind) for name, kind in KNOWN_POST_INFO.items() if name in value):
-        return False
-    try:
-        return utf16_units(value.get("title", "")) <= CAPTION_UNITS
-    except UnicodeEncodeError:
-        return False  # half of an emoji is no text
+VIDEO_INFO = PostInfo(
+    {
+        "title": str,
+        "privacy_level": str,
+        "disable_duet": bool,
+        "disable_stitch": bool,
+        "disable_comment": bool,
+        "brand_content_toggle": bool,
+        "brand_organic_toggle": bool,
+        "is_aigc": bool,
+        "video_cover_timestamp_ms": int,
+    },
+    {"title": CAPTION_UNITS},
+)
+"""TikTok, Direct Post reference."""
 
+PHOTO_INFO = PostInfo(
+    {
+        "title": str,
+        "description": str,
+        "privacy_level": str,
+        "disable_comment": bool,
+        "auto_add_music": bool,
+        "brand_content_toggle": bool,
+        "brand_organic_toggle": bool,
+    },
+    {"title": PHOTO_TITLE_UNITS, "description": PHOTO_DESCRIPTION_UNITS},
+    refused=("is_aigc", "disable_duet", "disable_stitch"),
+)
+"""TikTok, Photo Post reference. What it has no form of, TikTok may drop; a label that is dropped is worse than a no."""
 
-def unknown_fields(post_info: dict[str, Any]) -> list[str]:
-    """Fields that TikTok does not have; it ignores them without a word, which is how typing errors survive."""
-    return sorted(set(post_info) - set(KNOWN_POST_INFO))
+DRAFT_TEXTS = ("title", "description")
+"""All that a photo draft takes of `post_info` (TikTok, Photo Post reference)."""
 
 
 def utf16_units(text: str) -> int:

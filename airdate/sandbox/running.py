@@ -15,6 +15,7 @@ import httpx
 
 from airdate.sandbox.server import SandboxAddresses, listening, run
 from airdate.sandbox.state import State
+from airdate.sandbox.store import claimed
 
 START_S = 20.0
 """How long it may take until both listeners answer."""
@@ -30,9 +31,9 @@ class Control:
         """Close its connections."""
         self._http.close()
 
-    def grant(self, creator: str = "demo", scope: str | None = None) -> dict[str, str]:
+    def grant(self, creator: str = "demo", scope: str | None = None, *, app: str | None = None) -> dict[str, str]:
         """`client_key`, `client_secret`, `open_id`, `refresh_token` and `scope` of a fresh consent."""
-        return dict(self._post("grant", {"creator": creator, "scope": scope}))
+        return dict(self._post("grant", {"creator": creator, "scope": scope, "app": app}))
 
     def fault(self, call: str, *, times: int | None = 1, after: int = 0, **fault: Any) -> None:
         """Order a fault; its fields are those of `airdate.sandbox.faults`."""
@@ -42,9 +43,13 @@ class Control:
         """Change settings; `creators={"demo": {"private": False}}` changes one creator's."""
         return dict(self._post("settings", changed))
 
-    def advance(self, seconds: float) -> None:
-        """Put the sandbox's clock forward."""
-        self._post("clock", {"advance_seconds": seconds})
+    def advance(self, seconds: float) -> float:
+        """Put the sandbox's clock forward; returns its time."""
+        return float(self._post("clock", {"advance_seconds": seconds})["now"])
+
+    def skew(self, seconds: float) -> None:
+        """Have the sandbox's clock be ahead of the real one, or behind it when negative."""
+        self._post("clock", {"skew_seconds": seconds})
 
     def reset(self) -> None:
         """Everything as it began, but for the tokens."""
@@ -66,13 +71,25 @@ class Control:
         """One of them."""
         return dict(self._get(f"posts/{publish_id}").json())
 
-    def bytes_of(self, publish_id: str) -> bytes:
-        """What was received of its film."""
-        return self._get(f"posts/{publish_id}/bytes").content
+    def bytes_of(self, publish_id: str, index: int = 0) -> bytes:
+        """What was received of its film, or of the photo of that number."""
+        return self._get(f"posts/{publish_id}/bytes/{index}").content
 
     def finish(self, publish_id: str) -> None:
         """Have the creator post a draft."""
         self._post(f"posts/{publish_id}/finish", {})
+
+    def take_down(self, publish_id: str) -> None:
+        """Have nobody see the post any longer."""
+        self._post(f"posts/{publish_id}/take_down", {})
+
+    def disconnect(self, creator: str = "demo", *, reason: int = 1) -> None:
+        """Have the creator remove the app."""
+        self._post("disconnect", {"creator": creator, "reason": reason})
+
+    def webhooks(self) -> list[dict[str, Any]]:
+        """The events, oldest first, and how their delivery went."""
+        return list(self._get("webhooks").json())
 
     def _get(self, path: str, query: dict[str, str] | None = None) -> httpx.Response:
         return self._http.get(path, params=query or {}).raise_for_status()
@@ -131,8 +148,8 @@ class RunningSandbox:
     async def _serve(self, folder: Path) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         host = "127.0.0.1"
-        with listening(host, 0) as (api_socket, upload_socket):
-            await run(host, api_socket, upload_socket, State(folder, self._time), self._stop, self._announce)
+        with listening(host, 0) as (api_socket, upload_socket), claimed(folder) as own:
+            await run(host, api_socket, upload_socket, State(own, self._time), self._stop, self._announce)
 
     def _announce(self, addresses: SandboxAddresses) -> None:
         self.addresses = addresses

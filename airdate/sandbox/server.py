@@ -16,9 +16,10 @@ import uvicorn
 from fastapi import FastAPI
 
 from airdate.errors import NeedsPerson
-from airdate.sandbox import api, control, page
-from airdate.sandbox.oauth import AUTHORIZE
+from airdate.sandbox import api, control, page, watch
+from airdate.sandbox.consent import AUTHORIZE
 from airdate.sandbox.state import Places, State
+from airdate.sandbox.store import claimed
 from airdate.sandbox.upload_host import UploadHost
 from airdate.sandbox.wire import BreakableProtocol
 
@@ -80,15 +81,15 @@ def serve(
 
     Args:
         port: the API's; the upload host takes the next one. With 0 the system picks both.
-        folder: where received films go; those of an earlier sandbox are thrown away.
+        folder: where received films go and what else is remembered; a sandbox goes on where the last one of it ended.
         ready: called once, when both listen.
         time: seconds since the epoch.
 
     Raises:
         NeedsPerson: `port_taken`.
     """
-    with listening(host, port) as (api_socket, upload_socket):
-        asyncio.run(run(host, api_socket, upload_socket, State(folder, time), asyncio.Event(), ready))
+    with listening(host, port) as (api_socket, upload_socket), claimed(folder) as own:
+        asyncio.run(run(host, api_socket, upload_socket, State(own, time), asyncio.Event(), ready))
 
 
 @contextmanager
@@ -110,7 +111,7 @@ async def run(
     stop: asyncio.Event,
     ready: Callable[[SandboxAddresses], None],
 ) -> None:
-    """Serve both sockets until `stop` is set; in the main thread also until SIGTERM or SIGINT."""
+    """Serve both sockets until `stop` is set, in the main thread also until SIGTERM or SIGINT; then close the state."""
     upload_port = upload_socket.getsockname()[1]
     state.upload_place = Places(None if host in WILDCARDS else host, upload_port)
     uploads = UploadHost(state, upload_socket)
@@ -123,6 +124,7 @@ async def run(
             log_config=None,
             access_log=False,
             server_header=False,
+            date_header=False,  # the API's answers tell the sandbox's time
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=GRACE_S,
         )
@@ -130,17 +132,22 @@ async def run(
     _stop_on_signals(stop)
     uploading = asyncio.create_task(uploads.serve())
     answering = asyncio.create_task(server.serve(sockets=[api_socket]))
+    watching = asyncio.create_task(watch.run(state))
+    stopping = asyncio.create_task(stop.wait())
     try:
         await server.listening.wait()
         ready(SandboxAddresses.at(host, api_socket.getsockname()[1], upload_port))
-        await stop.wait()
+        await asyncio.wait({stopping, watching}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         server.should_exit = True
-        uploading.cancel()
-        with suppress(asyncio.CancelledError):
-            await uploading
+        for task in (uploading, stopping, watching):
+            task.cancel()
+        await asyncio.gather(uploading, stopping, watching, return_exceptions=True)
         await uploads.close()
         await answering
+        state.close()
+    with suppress(asyncio.CancelledError):
+        watching.result()  # it ends by itself only with an error of ours
 
 
 def app(state: State, host: str) -> FastAPI:

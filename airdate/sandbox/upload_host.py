@@ -14,6 +14,7 @@ import socket
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from email.utils import formatdate
 from typing import NoReturn
 from urllib.parse import parse_qs, urlsplit
 
@@ -23,7 +24,8 @@ from airdate.sandbox import processing
 from airdate.sandbox.answers import gateway_page, new_log_id
 from airdate.sandbox.calls import Call
 from airdate.sandbox.faults import CallName, UploadFault
-from airdate.sandbox.posts import Post
+from airdate.sandbox.posts import Post, Upload
+from airdate.sandbox.rules import CONTENT_TYPES
 from airdate.sandbox.state import State
 from airdate.sandbox.wire import reset_on_close
 
@@ -31,11 +33,10 @@ BLOCK = 2**20
 """Bytes between the socket and the disk; all that one connection holds of a film."""
 
 HEAD_READ = 2**16
+"""Bytes read for a head at once, so at most so many of a body come with it; also the steps of a slow chunk."""
+
 IDLE_S = 120.0
 """A connection on which nothing comes for so long is closed."""
-
-CONTENT_TYPES = ("video/mp4", "video/quicktime", "video/webm")
-"""TikTok, Media Transfer Guide."""
 
 _RANGE = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15})")
 
@@ -85,6 +86,7 @@ class _Chunk:
     """What a PUT announces, after everything that can be checked in its head was."""
 
     post: Post
+    upload: Upload
     first: int
     last: int
     content_type: str
@@ -190,8 +192,8 @@ class _Connection:
         Raises:
             _Refused: it is not a chunk that may come now.
         """
-        post, rules = self._addressed(put, fault), self._state.rules
-        chunks, received = post.upload.chunks, post.upload.received
+        (post, upload), rules = self._addressed(put, fault), self._state.rules
+        chunks, received = upload.chunks, upload.received
         content_type, length = put.headers.get("content-type", ""), put.headers.get("content-length", "")
         if content_type not in CONTENT_TYPES:
             raise self._broke(put, 400, "wrong_content_type", f"{content_type!r} is none of {', '.join(CONTENT_TYPES)}")
@@ -210,36 +212,38 @@ class _Connection:
             raise self._broke(put, 416, "out_of_order", f"{first} comes before {received} is there")
         if first < received and rules.repeated_range == 416:
             raise _Refused(416)  # whoever lost an answer may ask again, so it breaks no rule
-        return _Chunk(post, first, last, content_type)
+        return _Chunk(post, upload, first, last, content_type)
 
-    def _addressed(self, put: _Put, fault: UploadFault) -> Post:
-        """The post whose URL this is, if it is still one."""
+    def _addressed(self, put: _Put, fault: UploadFault) -> tuple[Post, Upload]:
+        """The post whose URL this is and its upload, if it is still one."""
         state, call = self._state, put.call
         if "authorization" in put.headers:
             raise self._broke(put, 400, "bearer_on_upload_host", "the access token must not be sent to this host")
-        post = state.post_of_upload(put.query.get("upload_id", [""])[0], put.query.get("upload_token", [""])[0])
-        if post is None or call.path != "/upload":
+        known = state.post_of_upload(put.query.get("upload_id", [""])[0], put.query.get("upload_token", [""])[0])
+        if known is None or call.path != "/upload":
             raise _Refused(404)
+        post, upload = known
         call.creator, call.publish_id = post.creator, post.publish_id
-        post.upload.forgotten |= fault.forget
-        if post.upload.forgotten:
+        if fault.forget or fault.expire:
+            upload.forgotten |= fault.forget
+            upload.expires_at = min(upload.expires_at, state.now()) if fault.expire else upload.expires_at
+            state.posts.save(post.publish_id)
+        if upload.forgotten:
             raise _Refused(404)
         if call.method != "PUT":
             raise self._broke(put, 405, "wrong_method", f"a chunk is PUT, not {call.method}")
-        if fault.expire:
-            post.upload.expires_at = min(post.upload.expires_at, state.now())
-        if state.now() >= post.upload.expires_at:
+        if state.now() >= upload.expires_at:
             raise _Refused(403)
-        return post
+        return post, upload
 
     async def _take(self, call: Call, chunk: _Chunk, fault: UploadFault) -> _Answer:
         """Receive a chunk's body and write it down."""
-        upload = chunk.post.upload
+        upload = chunk.upload
         upload.turn += 1
         if fault.reset_at_byte is not None:
-            await self._receive(chunk, fault.reset_at_byte)
+            await self._receive(chunk, fault.reset_at_byte, fault.bytes_per_second)
             self._break(call)
-        await self._receive(chunk, chunk.last + 1)
+        await self._receive(chunk, chunk.last + 1, fault.bytes_per_second)
         if self._state.now() >= upload.expires_at:
             raise _Refused(403)
         if chunk.first == upload.received:
@@ -247,13 +251,16 @@ class _Connection:
             upload.content_type = chunk.content_type
             if upload.complete:
                 processing.begin(self._state, chunk.post)
+            else:
+                self._state.posts.save(chunk.post.publish_id)
         shown = {"count": upload.received, "last": upload.received - 1}.get(self._state.rules.progress_header)
         headers = () if shown is None else (("Content-Range", f"bytes 0-{shown}/{upload.chunks.size}"),)
         return _Answer(201 if upload.complete else 206, headers)
 
-    async def _receive(self, chunk: _Chunk, end: int) -> None:
+    async def _receive(self, chunk: _Chunk, end: int, bytes_per_second: int | None) -> None:
         """Write the body's bytes up to `end` of the film; of a range that is in already they are only read."""
-        upload, at = chunk.post.upload, chunk.first
+        portion = BLOCK if bytes_per_second is None else HEAD_READ
+        upload, at = chunk.upload, chunk.first
         turn, keep = upload.turn, chunk.first >= upload.received
         early, self._early = self._early[: end - at], b""
         filled = len(early)
@@ -261,7 +268,7 @@ class _Connection:
         file = os.open(upload.path, os.O_WRONLY | os.O_CREAT, 0o600)
         try:
             while at < end:
-                room = min(BLOCK, end - at)
+                room = min(portion, end - at)
                 while filled < room:
                     filled += await self._recv_into(self._buffer[filled:room])
                 if keep:
@@ -269,6 +276,8 @@ class _Connection:
                 if upload.turn != turn:
                     raise _Gone  # the client gave this connection up and sends the chunk on another
                 at, filled = at + room, 0
+                if bytes_per_second is not None:
+                    await asyncio.sleep(room / bytes_per_second)
         finally:
             os.close(file)
 
@@ -289,6 +298,7 @@ class _Connection:
         headers = [
             *answer.headers,
             ("Content-Length", str(len(answer.body.encode()))),
+            ("Date", formatdate(self._state.now(), usegmt=True)),
             ("x-tt-logid", new_log_id(self._state.now())),
         ]
         if answer.body:

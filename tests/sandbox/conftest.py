@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
-from sandbox_client import Client, Films
+from sandbox_client import Client, Films, WebHost, web_host
 
 from airdate.sandbox.running import Control, RunningSandbox
 
@@ -37,7 +37,7 @@ def client_of(sandbox: RunningSandbox) -> Iterator[Callable[..., Client]]:
     def make(creator: str = "demo", scope: str | None = None) -> Client:
         grant = sandbox.control.grant(creator, scope)
         http = httpx.Client(base_url=sandbox.addresses.api, timeout=30, trust_env=False, verify=False)
-        client = Client(sandbox, grant, http, refresh_token=grant["refresh_token"])
+        client = Client(sandbox.control, grant, http, refresh_token=grant["refresh_token"])
         assert client.refresh().json()["open_id"] == grant["open_id"]
         opened.append(client)
         return client
@@ -66,3 +66,10 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> Films:
 def film(films: Films) -> bytes:
     """A small film that TikTok takes."""
     return films.path().read_bytes()
+
+
+@pytest.fixture
+def host() -> Iterator[WebHost]:
+    """A web server of ours, for pulls and webhooks."""
+    with web_host() as running:
+        yield running

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from sandbox_client import POST_INFO, Client
 
-from airdate.sandbox.running import Control
+from airdate.sandbox.running import Control, RunningSandbox
 
 
 def code(answer: httpx.Response) -> str:
@@ -30,12 +30,12 @@ def test_creator_info_of_a_private_and_of_a_public_account(demo: Client, public:
     assert open_to_all["duet_disabled"] is False
 
 
-def test_an_init_gives_an_id_and_a_url(demo: Client, control: Control) -> None:
+def test_an_init_gives_an_id_and_a_url(demo: Client, control: Control, sandbox: RunningSandbox) -> None:
     demo.creator_info()
     opened = demo.init(66_259_900, 11_043_316, 6).json()["data"]
     assert re.fullmatch(r"v_pub_file~v2-1\.\d{19}", opened["publish_id"])
     assert len(opened["publish_id"]) <= 64
-    assert opened["upload_url"].startswith(f"{demo.sandbox.addresses.upload}/upload?upload_id=")
+    assert opened["upload_url"].startswith(f"{sandbox.addresses.upload}/upload?upload_id=")
     assert len(opened["upload_url"]) <= 256
     assert control.broken() == []
     draft = demo.init(1000, inbox=True).json()["data"]

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
 import pytest
 from sandbox_client import Client
 
+from airdate.sandbox.consent import AUTHORIZE
 from airdate.sandbox.running import Control
 
 VERIFIER = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
@@ -101,7 +101,7 @@ def authorize(client: Client, **changed: str) -> dict[str, str]:
         "code_challenge": hashlib.sha256(VERIFIER.encode()).hexdigest(),
         "code_challenge_method": "S256",
     }
-    answer = httpx.get(client.sandbox.addresses.auth, params=query | changed, trust_env=False, verify=False)
+    answer = client.http.get(AUTHORIZE, params=query | changed)
     assert answer.status_code == 302
     assert answer.headers["location"].startswith("http://127.0.0.1:3455/callback/?")
     return {name: values[0] for name, values in parse_qs(urlsplit(answer.headers["location"]).query).items()}
@@ -150,7 +150,7 @@ def test_a_creator_may_refuse(demo: Client, control: Control) -> None:
 )
 def test_a_code_goes_to_no_address_that_was_not_registered(demo: Client, uri: str) -> None:
     query = {"client_key": demo.grant["client_key"], "redirect_uri": uri}
-    assert httpx.get(demo.sandbox.addresses.auth, params=query, trust_env=False, verify=False).status_code == 400
+    assert demo.http.get(AUTHORIZE, params=query).status_code == 400
 
 
 def test_a_grant_may_hold_less(client_of: Callable[..., Client]) -> None:

@@ -73,7 +73,26 @@ def test_the_creators_own_limit_counts(demo: Client, control: Control, films: Fi
     assert "3.00 s is not within 1 to 2" in control.post(publish_id)["why"]
 
 
-@pytest.mark.parametrize("reason", ["internal", "spam_risk", "video_bitrate_check_failed"])
+REASONS = (
+    "file_format_check_failed",
+    "duration_check_failed",
+    "frame_rate_check_failed",
+    "picture_size_check_failed",
+    "internal",
+    "video_pull_failed",
+    "photo_pull_failed",
+    "publish_cancelled",
+    "auth_removed",
+    "spam_risk_too_many_posts",
+    "spam_risk_user_banned_from_posting",
+    "spam_risk_text",
+    "spam_risk",
+    "video_bitrate_check_failed",
+)
+"""All that TikTok names, and one that only a client's code knows."""
+
+
+@pytest.mark.parametrize("reason", REASONS)
 def test_failing_on_order(demo: Client, control: Control, film: bytes, reason: str) -> None:
     control.fault("processing", fail_reason=reason)
     assert demo.data(demo.post(film)) == {"status": "FAILED", "fail_reason": reason}

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from airdate.sandbox.rules import Chunks, Profile, is_post_info, utf16_units
+from airdate.sandbox.rules import VIDEO_INFO, Chunks, Profile, utf16_units
 
 STRICT, DECIMAL, BINARY = Profile.STRICT, Profile.DOCS_DECIMAL, Profile.DOCS_BINARY
 SIZE, COUNT = "The chunk size is invalid", "The total chunk count is invalid"
@@ -83,12 +83,12 @@ def test_the_pages_read_with_either_megabyte(
 
 def test_captions_are_counted_as_tiktok_counts() -> None:
     assert utf16_units("a👍é") == 4
-    assert is_post_info({"title": "👍" * 1100})
-    assert not is_post_info({"title": "👍" * 1100 + "a"})
+    assert VIDEO_INFO.takes({"title": "👍" * 1100})
+    assert not VIDEO_INFO.takes({"title": "👍" * 1100 + "a"})
 
 
 @pytest.mark.parametrize(
     "info", [{}, None, [], {"title": 1}, {"is_aigc": 1}, {"video_cover_timestamp_ms": True}, {"title": "\ud83d"}]
 )
 def test_what_is_no_post_info(info: object) -> None:
-    assert not is_post_info(info)
+    assert not VIDEO_INFO.takes(info)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sandbox_client import serve_in_child
+from sandbox_client import free_pair, serve_in_child
 
 from airdate.errors import NeedsPerson
 from airdate.sandbox.running import RunningSandbox
@@ -17,17 +17,6 @@ from airdate.sandbox.seed import DEMO, PUBLIC, is_sandbox_key
 from airdate.sandbox.server import SandboxAddresses, serve
 
 pytestmark = pytest.mark.e2e
-
-
-def free_pair() -> int:
-    while True:
-        with socket.create_server(("127.0.0.1", 0)) as first:
-            port = first.getsockname()[1]
-            try:
-                socket.create_server(("127.0.0.1", port + 1)).close()
-            except OSError:
-                continue
-        return port
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -152,7 +152,7 @@ def test_half_a_chunk_counts_for_nothing(demo: Client, opened: dict[str, str], b
         assert put(opened["upload_url"], big[:CHUNK], 0, SIZE).status_code == 206
     assert demo.data(opened["publish_id"])["uploaded_bytes"] == CHUNK
     assert put(opened["upload_url"], big[CHUNK:], CHUNK, SIZE).status_code == 201
-    assert demo.sandbox.control.bytes_of(opened["publish_id"]) == big
+    assert demo.control.bytes_of(opened["publish_id"]) == big
 
 
 def test_who_asks_before_sending_is_told_to_go_on(opened: dict[str, str], big: bytes) -> None:

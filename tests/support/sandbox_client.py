@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import httpx
 import imageio_ffmpeg
+from PIL import Image
 
-from airdate.sandbox.running import RunningSandbox
+from airdate.sandbox.running import Control
 from airdate.sandbox.server import serve
 
 POST_INFO = {
@@ -26,12 +34,22 @@ POST_INFO = {
     "is_aigc": False,
 }
 
+PHOTO_INFO = {
+    "title": "Three of them",
+    "description": "Out today #demo",
+    "privacy_level": "SELF_ONLY",
+    "disable_comment": True,
+    "auto_add_music": True,
+    "brand_content_toggle": False,
+    "brand_organic_toggle": False,
+}
+
 
 @dataclass
 class Client:
     """A creator's client over loopback."""
 
-    sandbox: RunningSandbox
+    control: Control
     grant: dict[str, str]
     http: httpx.Client
     access: str = ""
@@ -51,7 +69,7 @@ class Client:
 
     def call(self, path: str, body: Any = None, **headers: str) -> httpx.Response:
         sent = {"Authorization": f"Bearer {self.access}", "Content-Type": "application/json; charset=UTF-8", **headers}
-        return self.http.post(path, json=body, headers=sent)
+        return self.http.post(path, content=None if body is None else json.dumps(body).encode(), headers=sent)
 
     def creator_info(self) -> httpx.Response:
         return self.call("/v2/post/publish/creator_info/query/")
@@ -69,6 +87,24 @@ class Client:
             return self.call("/v2/post/publish/inbox/video/init/", {"source_info": source})
         return self.call("/v2/post/publish/video/init/", {"post_info": POST_INFO | info, "source_info": source})
 
+    def init_photos(self, urls: list[str], *, mode: str = "DIRECT_POST", cover: int = 0, **info: Any) -> httpx.Response:
+        body = {
+            "media_type": "PHOTO",
+            "post_mode": mode,
+            "post_info": (PHOTO_INFO if mode == "DIRECT_POST" else {}) | info,
+            "source_info": {"source": "PULL_FROM_URL", "photo_images": urls, "photo_cover_index": cover},
+        }
+        return self.call("/v2/post/publish/content/init/", body)
+
+    def pulled(self, publish_id: str) -> dict[str, Any]:
+        """The status of a pull once it is decided."""
+        self.control.advance(5)
+        until = time.monotonic() + 10
+        while (facts := self.control.post(publish_id))["state"] == "PROCESSING_DOWNLOAD":
+            assert time.monotonic() < until, facts
+            self.control.advance(5)
+        return self.data(publish_id)
+
     def status(self, publish_id: str) -> httpx.Response:
         return self.call("/v2/post/publish/status/fetch/", {"publish_id": publish_id})
 
@@ -80,8 +116,8 @@ class Client:
         self.creator_info()
         opened = self.init(len(film), inbox=inbox, **info).json()["data"]
         assert put(opened["upload_url"], film, 0, len(film)).status_code == 201
-        self.sandbox.control.advance(5)
-        self.sandbox.control.post(opened["publish_id"])  # answers when the film was looked at
+        self.control.advance(5)
+        self.control.post(opened["publish_id"])  # answers when the film was looked at
         return opened["publish_id"]
 
 
@@ -126,6 +162,94 @@ def padded(film: bytes, size: int) -> bytes:
     return film + rest.to_bytes(4, "big") + b"free" + bytes(rest - 8)
 
 
+def free_pair() -> int:
+    """A port that is free, and so is the next one."""
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as first:
+            port = int(first.getsockname()[1])
+            try:
+                socket.create_server(("127.0.0.1", port + 1)).close()
+            except OSError:
+                continue
+        return port
+
+
 def serve_in_child(port: int, folder: Path, ready: Connection) -> None:
     """What a child process runs that is the sandbox; it sends its addresses when it is ready."""
     serve("127.0.0.1", port, folder=folder, ready=lambda addresses: ready.send(json.dumps(addresses.as_dict())))
+
+
+def photo(width: int = 720, height: int = 1280, kind: str = "JPEG") -> bytes:
+    """A picture of one colour."""
+    file = BytesIO()
+    Image.new("RGB", (width, height), (width % 256, height % 256, 90)).save(file, kind)
+    return file.getvalue()
+
+
+@dataclass
+class WebHost:
+    """A web server of ours.
+
+    Attributes:
+        files: bodies by path; a status answers without one, and `None` sends half of a body and then nothing more.
+        asked: what was asked of it: method, path with query, and headers.
+        answers: statuses to give in turn; 200 when they are used up.
+    """
+
+    origin: str = ""
+    files: dict[str, bytes | int | None] = field(default_factory=dict)
+    asked: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
+    answers: list[int] = field(default_factory=list)
+    release: threading.Event = field(default_factory=threading.Event)
+
+    def put(self, name: str, body: bytes | int | None) -> str:
+        self.files[f"/{name}"] = body
+        return f"{self.origin}/{name}"
+
+
+@contextmanager
+def web_host() -> Iterator[WebHost]:
+    """Serves until the block is left; POSTs are recorded and answered with `answers`."""
+    host = WebHost()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            host.asked.append(("GET", self.path, {n.lower(): v for n, v in self.headers.items()}, b""))
+            body = host.files.get(self.path.partition("?")[0], 404)
+            if isinstance(body, int):
+                self.send_response(body)
+                if 300 <= body < 400:
+                    self.send_header("Location", "/a.jpg")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body) if body is not None else 2000))
+            self.end_headers()
+            self.wfile.write(body if body is not None else bytes(1000))
+            if body is None:
+                self.wfile.flush()
+                host.release.wait(20)
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            host.asked.append(("POST", self.path, {n.lower(): v for n, v in self.headers.items()}, body))
+            self.send_response(host.answers.pop(0) if host.answers else 200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    host.origin = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield host
+    finally:
+        host.release.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
