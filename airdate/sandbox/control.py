@@ -12,7 +12,7 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from airdate.redact import redact
-from airdate.sandbox import oauth, processing, webhooks
+from airdate.sandbox import oauth, processing, pulling, webhooks
 from airdate.sandbox.faults import CallName, Order
 from airdate.sandbox.film import Film
 from airdate.sandbox.guard import only_from_here
@@ -184,11 +184,14 @@ class _Control:
         return JSONText(shown(self._state, post))
 
     async def disconnect(self, wish: DisconnectWish) -> dict[str, int]:
-        """The creator removes the app, in TikTok's own settings."""
+        """The creator removes the app, in TikTok's own settings; what is not decided yet fails."""
         state, app = self._state, self._known(wish.app or wish.creator)
         grants = state.tokens.grants_of(app, self._known(wish.creator))
         for grant in grants:
             state.tokens.revoke(grant)
+        for post in state.posts_of(wish.creator):
+            if post.app == app and post.status(state.now()) in (Status.PROCESSING_UPLOAD, Status.PROCESSING_DOWNLOAD):
+                pulling.stop(state, post, "auth_removed", "the creator removed the app")
         webhooks.consent_ended(state, app, wish.creator, wish.reason)
         return {"ended": len(grants)}
 
@@ -251,6 +254,7 @@ def shown(state: State, post: Post) -> dict[str, Any]:
         "chunk_size": chunks.chunk if chunks else None,
         "total_chunk_count": chunks.count if chunks else None,
         "received": media.received,
+        "taken": media.taken if isinstance(media, Upload) else None,
         "complete": media.complete,
         "sha256": film.sha256 if film else None,
         "photos": [asdict(picture) for picture in album.pictures] if album else None,

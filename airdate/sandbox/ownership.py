@@ -32,8 +32,8 @@ def is_verified(url: str, prefixes: Iterable[str]) -> bool:
 def _covers(prefix: str, url: str, parts: SplitResult) -> bool:
     if "://" in prefix:
         return url.startswith(f"{prefix.rstrip('/')}/")
-    host = parts.hostname or ""
-    return (host == prefix or host.endswith(f".{prefix}")) and (parts.scheme == "https" or _is_here(host))
+    host, domain = parts.hostname or "", prefix.lower()
+    return (host == domain or host.endswith(f".{domain}")) and (parts.scheme == "https" or _is_here(host))
 
 
 def _is_here(host: str) -> bool:

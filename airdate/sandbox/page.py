@@ -59,7 +59,9 @@ class Card:
     Attributes:
         tone: `good`, `busy` or `bad`.
         labels: those TikTok puts on a film.
-        pictures: how many photos it is made of; none when it is a film.
+        photos: whether it is made of them.
+        pictures: the numbers of those that can be shown.
+        sha256: of what came, the film or each photo.
         switches: what viewers may do: name and whether it is on.
         progress: how much of it came.
     """
@@ -73,7 +75,9 @@ class Card:
     why: str | None
     playable: bool
     poster: bool
-    pictures: int
+    photos: bool
+    pictures: tuple[int, ...]
+    sha256: tuple[str, ...]
     title: str | None
     caption: tuple[Part, ...]
     privacy: str | None
@@ -168,7 +172,9 @@ def _card(post: Post, now: float) -> Card:
         why=post.why if status is Status.FAILED else None,
         playable=media.complete and not post.photos,
         poster=film is not None and film.poster is not None,
-        pictures=len(pictures),
+        photos=post.photos,
+        pictures=tuple(index for index, picture in enumerate(pictures) if picture.kind),
+        sha256=(film.sha256,) if film else tuple(picture.sha256 for picture in pictures),
         title=str(info.get("title", "")) if post.photos else None,
         caption=_parts(str(info.get("description" if post.photos else "title", ""))),
         privacy=PRIVACY.get(str(info.get("privacy_level"))),

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from PIL import Image
 
-FORMATS = {"JPEG": "image/jpeg", "WEBP": "image/webp"}
-"""TikTok, Media Transfer Guide; a PNG is none of them."""
+FORMATS = {"JPEG": "image/jpeg", "MPO": "image/jpeg", "WEBP": "image/webp"}
+"""TikTok, Media Transfer Guide; a PNG is none of them. MPO is Pillow's word for a JPEG with a second picture in it."""
 
 LARGEST_BYTES = 20_000_000
 """20 MB each, read as decimal (TikTok, Media Transfer Guide)."""
@@ -18,7 +18,7 @@ LARGEST_BYTES = 20_000_000
 LONGEST_SIDE, LONGEST_SHORT_SIDE = 1920, 1080
 """The guide says 1080p; 941×1672 passed and 1086×1448 did not (fact sheet, section 13)."""
 
-_UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+_UNREADABLE = (OSError, SyntaxError, ValueError)
 """All that Pillow raises at a file that is none of its own, or is cut off."""
 
 
@@ -78,6 +78,8 @@ def _look(path: Path) -> tuple[Picture, tuple[str, str] | None]:
                 return seen, verdict
             image.load()
             return seen, None
+    except Image.DecompressionBombError:
+        return Picture(sha256, size), ("picture_size_check_failed", "has too many pixels to be opened")
     except _UNREADABLE as failed:
         return Picture(sha256, size), ("file_format_check_failed", f"cannot be read: {type(failed).__name__}")
 

@@ -10,7 +10,8 @@ from airdate.sandbox import processing, pulling
 from airdate.sandbox.answers import Refusal
 from airdate.sandbox.calls import Call
 from airdate.sandbox.posts import Post, Status
-from airdate.sandbox.state import Creator, State
+from airdate.sandbox.settings import Creator
+from airdate.sandbox.state import State
 from airdate.sandbox.tokens import Token
 
 

@@ -39,6 +39,7 @@ class Upload:
         expires_at: after this no byte is taken, also of a chunk that began before.
         path: where the bytes go.
         received: bytes that are in, always whole chunks.
+        taken: bytes that came, those that came again included.
         turn: counts the PUTs, so that a connection that is dead already cannot write into a newer one's chunk.
     """
 
@@ -48,6 +49,7 @@ class Upload:
     expires_at: float
     path: Path
     received: int = 0
+    taken: int = 0
     turn: int = 0
     forgotten: bool = False
     content_type: str = "video/mp4"
@@ -102,7 +104,7 @@ class Post:
         posted_at: when the creator posted the draft.
         taken_down_at: when it was no longer to be seen.
         found: what is in the media; None until they were looked at.
-        stopped: the reason for which it failed before its last byte came: its pull failed, or was cancelled.
+        stopped: the reason for which it failed before it was decided: its pull failed, or something ended it.
         stopped_why: the same for people.
         capped: the creator's cap for the day was full when the last byte came.
         fault: what was ordered to become of it.

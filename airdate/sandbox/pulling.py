@@ -29,7 +29,7 @@ def begin(state: State, post: Post, pull: Pull) -> None:
 
 
 def stop(state: State, post: Post, reason: str, why: str) -> None:
-    """End a post before its last byte came."""
+    """Fail a post that is not decided yet, whatever comes of it still."""
     state.pulling.cancel(post.publish_id)
     _fail(state, post, reason, why)
 

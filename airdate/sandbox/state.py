@@ -9,20 +9,20 @@ import hashlib
 import secrets
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
-
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any
 
 from airdate.sandbox.calls import Calls
 from airdate.sandbox.clock import Clock
 from airdate.sandbox.deliveries import Delivery
 from airdate.sandbox.faults import CallName, Faults, ProcessingFault
+from airdate.sandbox.film import Film
 from airdate.sandbox.jobs import Jobs
 from airdate.sandbox.posts import Post, Pull, Upload
-from airdate.sandbox.rules import Chunks, Profile
-from airdate.sandbox.seed import SEEDS, Seed
+from airdate.sandbox.rules import Chunks
+from airdate.sandbox.seed import SEEDS
+from airdate.sandbox.settings import Creator, Rules
 from airdate.sandbox.store import Shelf, Store
 from airdate.sandbox.tokens import Token, Tokens
 
@@ -37,88 +37,6 @@ PULL_S = 3600.0
 
 FIRST_ID = 7_500_000_000_000_000_000
 """TikTok's ids have 19 digits, more than 2^53."""
-
-
-class Rules(BaseModel):
-    """What `POST /@control/settings` changes for all creators.
-
-    Attributes:
-        profile: how the chunk rules are read.
-        processing_seconds: from the last byte to the decision.
-        public_id_seconds: from the decision to the id of a public post.
-        access_token_seconds, refresh_token_seconds: 7200 and 15552000 by TikTok's newest page.
-        oauth_error_status: the HTTP status of OAuth errors; real ones came with 200.
-        old_access_token: whether it lives on to its end after a refresh.
-        progress_header: `Content-Range` of an answered chunk as a count, as the last index, or not at all.
-        repeated_range: the answer to a range that is in already.
-        wrong_length: the answer to a body whose length is not that of its range.
-        daily_cap: posts per creator in 24 h.
-        pending_shares: unfinished drafts per creator in 24 h.
-        consent: what the creator does on the consent page, at once; with `page` a person decides on a visible one.
-        verified_prefixes: what the apps proved to own, for pulls: domains, with all below, or beginnings of URLs.
-        webhook_url: where every event is sent; none when empty.
-    """
-
-    model_config = ConfigDict(extra="forbid", validate_assignment=True)
-
-    profile: Profile = Profile.STRICT
-    processing_seconds: float = Field(1.5, ge=0)
-    public_id_seconds: float = Field(1.0, ge=0)
-    access_token_seconds: int = Field(7200, ge=1)
-    refresh_token_seconds: int = Field(15_552_000, ge=1)
-    oauth_error_status: Literal[200, 400, 401] = 200
-    old_access_token: Literal["lives", "dies"] = "lives"  # noqa: S105
-    progress_header: Literal["count", "last", "none"] = "count"
-    repeated_range: Literal[206, 416] = 416
-    wrong_length: Literal[400, 502] = 400
-    daily_cap: int = Field(15, ge=0)
-    pending_shares: int = Field(5, ge=0)
-    consent: Literal["agrees", "refuses", "page"] = "agrees"
-    verified_prefixes: tuple[str, ...] = ()
-    webhook_url: str | None = Field(None, pattern="^https?://")
-
-
-class Creator(BaseModel):
-    """A creator's account and the app it authorised, as they stand now.
-
-    Attributes:
-        audited: whether the app passed the audit.
-        web: whether the app is a web app, which has other redirect addresses and sends no PKCE; else a desktop app.
-        private: whether the account is.
-        banned: TikTok lets the creator post nothing.
-        target: whether the account is a target user of the app; others cannot authorise an app that is not live.
-        old_app: TikTok on the creator's phone is too old for photo drafts.
-    """
-
-    model_config = ConfigDict(extra="forbid", validate_assignment=True)
-
-    audited: bool
-    web: bool = False
-    private: bool
-    nickname: str
-    max_video_post_duration_sec: int = Field(ge=1)
-    comment_disabled: bool = False
-    duet_disabled: bool = False
-    stitch_disabled: bool = False
-    banned: bool = False
-    target: bool = True
-    old_app: bool = False
-
-    @classmethod
-    def of(cls, seed: Seed) -> Creator:
-        """As a creator begins."""
-        return cls(
-            audited=seed.audited,
-            private=seed.private,
-            nickname=seed.nickname,
-            max_video_post_duration_sec=seed.max_seconds,
-        )
-
-    @property
-    def privacy_levels(self) -> tuple[str, ...]:
-        """What this account offers (TikTok, Query Creator Info)."""
-        first = "FOLLOWER_OF_CREATOR" if self.private else "PUBLIC_TO_EVERYONE"
-        return first, "MUTUAL_FOLLOW_FRIENDS", "SELF_ONLY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +72,8 @@ class State:
         self._rules: Shelf[Rules] = Shelf(store, "rules", Rules)
         self._windows: Shelf[list[float]] = Shelf(store, "windows", list[float])
         self._asked_info: Shelf[float] = Shelf(store, "asked_info", float)
+        for post in self.posts.values():
+            _move(post, self.films)
         self._uploads = {post.media.id: post for post in self.posts.values() if isinstance(post.media, Upload)}
         self._begin()
 
@@ -194,7 +114,7 @@ class State:
     def within_rate(self, token: Token, path: str, per_minute: int) -> bool:
         """Take a place in the creator's sliding minute for this call; false when there is none left."""
         name, now = f"{token.app} {token.creator} {path}", self.now()
-        window = [at for at in self._windows.get(name, []) if now - at < WINDOW_S]
+        window = [at for at in self._windows.get(name, []) if 0 <= now - at < WINDOW_S]
         if len(window) >= per_minute:
             return False
         self._windows[name] = [*window, now]
@@ -250,14 +170,12 @@ class State:
         Those of an earlier sandbox are not counted: a demo that somebody runs for the eighth time today shall work.
         """
         now = self.now()
-        today = (post.counts_today(now) and (post.received_at or 0) >= self._began for post in self.posts_of(creator))
-        return sum(today) >= self.rules.daily_cap
+        return sum(post.counts_today(now) for post in self._own_posts_of(creator)) >= self.rules.daily_cap
 
     def has_too_many_drafts(self, creator: str) -> bool:
         """Whether the creator has as many unfinished drafts as TikTok allows; counted from the start, like the cap."""
         now = self.now()
-        pending = (post.pending_share(now) and post.created_at >= self._began for post in self.posts_of(creator))
-        return sum(pending) >= self.rules.pending_shares
+        return sum(post.pending_share(now) for post in self._own_posts_of(creator)) >= self.rules.pending_shares
 
     def received(self, post: Post) -> None:
         """The last byte is in: from now on only processing decides."""
@@ -278,11 +196,14 @@ class State:
         self._rules.setdefault("rules", Rules())
         for name, seed in self.seeds.items():
             self.creators.setdefault(name, Creator.of(seed))
-        self._began = self.now()
+        self._earlier = frozenset(self.posts)
         known = {path for post in self.posts.values() for path in _paths(post)}
         for path in self.films.iterdir():
             if path.with_suffix("") not in known:
                 path.unlink()
+
+    def _own_posts_of(self, creator: str) -> Iterator[Post]:
+        return (post for post in self.posts_of(creator) if post.publish_id not in self._earlier)
 
     def _open(self, token: Token, prefix: str, media: Upload | Pull, info: dict[str, Any], *, direct: bool) -> Post:
         post = Post(
@@ -304,6 +225,16 @@ class State:
 
 def _paths(post: Post) -> tuple[Path, ...]:
     return post.media.paths if isinstance(post.media, Pull) else (post.media.path,)
+
+
+def _move(post: Post, films: Path) -> None:
+    """Look for its files in this folder: since they were written the home may have got another name."""
+    if isinstance(post.media, Pull):
+        post.media.paths = tuple(films / path.name for path in post.media.paths)
+    else:
+        post.media.path = films / post.media.path.name
+    if isinstance(post.found, Film) and post.found.poster:
+        post.found = replace(post.found, poster=films / post.found.poster.name)
 
 
 def _new_id() -> int:

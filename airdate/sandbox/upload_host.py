@@ -275,6 +275,7 @@ class _Connection:
                     await self._loop.run_in_executor(None, _write, file, self._buffer[:room], at)
                 if upload.turn != turn:
                     raise _Gone  # the client gave this connection up and sends the chunk on another
+                upload.taken += room
                 at, filled = at + room, 0
                 if bytes_per_second is not None:
                     await asyncio.sleep(room / bytes_per_second)

@@ -117,6 +117,10 @@ def test_a_lost_answer_to_a_chunk_that_is_in(control: Control, url: str, chunk: 
         put(url, chunk, 0, SIZE)
     assert control.posts()[0]["received"] == CHUNK
     assert put(url, chunk, 0, SIZE).status_code == 416
+    assert control.posts()[0]["taken"] == CHUNK
+    control.settings(repeated_range=206)
+    assert put(url, chunk, 0, SIZE).status_code == 206
+    assert (control.posts()[0]["received"], control.posts()[0]["taken"]) == (CHUNK, 2 * CHUNK)
 
 
 def test_a_url_expires_at_a_chunk(control: Control, url: str, chunk: bytes) -> None:

@@ -3,10 +3,12 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
 from sandbox_client import PHOTO_INFO, Client, WebHost, photo
 
 from airdate.sandbox.ownership import is_address, is_verified
@@ -192,6 +194,13 @@ def test_one_bad_photo_fails_all(
     assert "2" in control.post(publish_id)["why"], "it tells people, and only them, which one"
 
 
+def test_a_phones_two_in_one_is_a_jpeg(demo: Client, host: WebHost, urls: list[str]) -> None:
+    file = BytesIO()
+    Image.new("RGB", (300, 400)).save(file, "MPO", save_all=True, append_images=[Image.new("RGB", (300, 400))])
+    publish_id = demo.init_photos([host.put("two.jpg", file.getvalue())]).json()["data"]["publish_id"]
+    assert demo.pulled(publish_id) == {"status": "PUBLISH_COMPLETE"}
+
+
 def test_a_server_that_is_gone(demo: Client, control: Control) -> None:
     control.settings(verified_prefixes=["127.0.0.1"])
     publish_id = demo.init_photos(["http://127.0.0.1:1/a.jpg"]).json()["data"]["publish_id"]
@@ -247,6 +256,12 @@ def test_photos_are_on_the_page(demo: Client, sandbox: RunningSandbox, host: Web
     for shown in ("All &lt;three&gt;", "Out today <b>#demo</b>", "720 × 1280, 1080 × 1920", "comment off"):
         assert shown in page
     assert "duet" not in page
+    for body in host.files.values():
+        assert hashlib.sha256(body).hexdigest() in page
     second = httpx.get(f"{sandbox.addresses.page}/photos/{publish_id}/1", trust_env=False)
     assert (second.content, second.headers["content-type"]) == (host.files["/b.webp"], "image/webp")
     assert httpx.get(f"{sandbox.addresses.page}/photos/{publish_id}/2", trust_env=False).status_code == 404
+    demo.pulled(demo.init_photos([host.put("c.png", photo(kind="PNG"))]).json()["data"]["publish_id"])
+    page = httpx.get(sandbox.addresses.page, trust_env=False).text
+    assert "photo 1 of 1 is PNG" in page
+    assert page.count("<img") == 2, "what no browser of a viewer would get is not shown"

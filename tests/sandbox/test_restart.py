@@ -116,6 +116,35 @@ def test_an_earlier_sandboxs_posts_fill_no_cap(tmp_path: Path, film: bytes) -> N
             assert client.creator_info().json()["error"]["code"] == "spam_risk_too_many_posts"
 
 
+def test_a_home_may_be_moved(tmp_path: Path, film: bytes, host: WebHost) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    with RunningSandbox(before) as sandbox, httpx.Client(base_url=sandbox.addresses.api, trust_env=False) as http:
+        sandbox.control.settings(verified_prefixes=["127.0.0.1"])
+        grant = sandbox.control.grant("demo")
+        client = Client(sandbox.control, grant, http, refresh_token=grant["refresh_token"])
+        client.refresh()
+        posted = client.post(film)
+        pulled = client.init_photos([host.put("a.jpg", photo())]).json()["data"]["publish_id"]
+        assert client.pulled(pulled) == {"status": "PUBLISH_COMPLETE"}
+    before.rename(after)
+    with RunningSandbox(after) as sandbox:
+        assert sandbox.control.bytes_of(posted) == film
+        assert sandbox.control.bytes_of(pulled) == photo()
+        cover = httpx.get(f"{sandbox.addresses.page}/covers/{posted}", trust_env=False, verify=False)
+        assert cover.content[:2] == b"\xff\xd8"
+
+
+def test_a_minute_goes_on(tmp_path: Path) -> None:
+    codes = []
+    for _ in range(2):
+        with RunningSandbox(tmp_path) as sandbox, httpx.Client(base_url=sandbox.addresses.api, trust_env=False) as http:
+            grant = sandbox.control.grant("demo")
+            client = Client(sandbox.control, grant, http, refresh_token=grant["refresh_token"])
+            client.refresh()
+            codes += [client.init(1000).status_code for _ in range(4)]
+    assert codes == [200] * 6 + [429] * 2
+
+
 def test_a_second_sandbox_of_a_folder_disturbs_nobody(tmp_path: Path) -> None:
     with RunningSandbox(tmp_path) as first:
         grant = first.control.grant("demo")

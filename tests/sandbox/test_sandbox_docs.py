@@ -23,7 +23,8 @@ from airdate.sandbox.faults import (
 )
 from airdate.sandbox.rules import Profile
 from airdate.sandbox.seed import SEEDS
-from airdate.sandbox.state import Creator, Rules, State
+from airdate.sandbox.settings import Creator, Rules
+from airdate.sandbox.state import State
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "sandbox.md").read_text()

@@ -99,10 +99,17 @@ def test_the_end_of_a_consent_is_told(demo: Client, control: Control, host: WebH
     assert events(host, 2)[1] == ("authorization.removed", {"reason": 1})
 
 
-def test_a_creator_may_disconnect_the_app(demo: Client, control: Control) -> None:
+def test_a_creator_may_disconnect_the_app(demo: Client, public: Client, control: Control, film: bytes) -> None:
+    done, other = demo.post(film), public.init(1000).json()["data"]["publish_id"]
+    control.settings(pending_shares=1)
+    begun = demo.init(1000, inbox=True).json()["data"]["publish_id"]
     control.disconnect("demo")
     assert demo.creator_info().status_code == 401
     assert demo.refresh().json()["error"] == "invalid_grant"
+    demo.refresh(control.grant("demo")["refresh_token"])
+    assert demo.data(begun) == {"status": "FAILED", "fail_reason": "auth_removed"}
+    assert demo.data(done) == {"status": "PUBLISH_COMPLETE"}
+    assert public.data(other)["status"] == "PROCESSING_UPLOAD"
 
 
 def test_it_is_sent_until_it_is_taken(demo: Client, control: Control, host: WebHost, film: bytes) -> None:
