@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal, cast
 
 from prefect.blocks.core import Block
@@ -89,6 +90,28 @@ class RenditionProfile(Block):
         title="Cross-fade",
         description="Length of the cross-fade between two photos, in seconds.",
     )
+    ken_burns: bool = Field(
+        default=STANDARD.ken_burns,
+        title="Ken Burns",
+        description="Let the photos of a slideshow move slowly.",
+    )
+    music: Path | None = Field(
+        default=STANDARD.music,
+        title="Music",
+        description="A sound file on the worker's machine for slideshows, looped or cut to their length.",
+    )
+    loudness: float | None = Field(
+        default=STANDARD.loudness,
+        ge=-30,
+        le=-8,
+        title="Loudness",
+        description="LUFS that sound is brought to, such as -14; empty leaves it as it is.",
+    )
+    keep_matrix: bool = Field(
+        default=STANDARD.keep_matrix,
+        title="Keep turned films",
+        description="Leave a film that is turned by a tag as it is, instead of encoding it upright.",
+    )
     salvage: bool = Field(
         default=STANDARD.salvage,
         title="Salvage damaged films",
@@ -108,6 +131,10 @@ class RenditionProfile(Block):
             maxrate_kbps=self.maxrate_kbps,
             seconds_per_photo=self.seconds_per_photo,
             crossfade_s=self.crossfade_s,
+            ken_burns=self.ken_burns,
+            music=self.music,
+            loudness=self.loudness,
+            keep_matrix=self.keep_matrix,
             salvage=self.salvage,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,24 +26,34 @@ MIN_PHOTO_S, MAX_PHOTO_S = 1.0, 60.0
 """Below the first a photo is a flicker; ten photos of the second already make the longest film TikTok takes."""
 
 
+MIN_LUFS, MAX_LUFS = -30.0, -8.0
+"""Quieter is not heard on a phone; louder cannot be without clipping."""
+
+OFF = "off"
+
+
 @dataclass(frozen=True, slots=True)
 class Making:
     """How a rendition is to be made, as the command line says; None leaves it to the profile.
 
     Attributes:
         seconds_per_photo: how long each photo of a slideshow is shown.
+        loudness: LUFS, or `off`.
     """
 
     profile: str = "standard"
     framing: Framing | None = None
     seconds_per_photo: float | None = None
     salvage: bool = False
+    ken_burns: bool = False
+    music: Path | None = None
+    loudness: str = OFF
 
     def resolved(self) -> Profile:
         """The profile.
 
         Raises:
-            WrongUsage: there is none of that name, or a photo's time makes no film.
+            WrongUsage: there is none of that name, or a photo's time, the music or the loudness makes no film.
         """
         if self.profile not in PROFILES:
             raise WrongUsage(
@@ -52,7 +63,13 @@ class Making:
                 rule=f"one of {', '.join(PROFILES)}",
                 fix="name one of them",
             )
-        profile = replace(PROFILES[self.profile], salvage=self.salvage)
+        profile = replace(
+            PROFILES[self.profile],
+            salvage=self.salvage,
+            ken_burns=self.ken_burns,
+            music=_music(self.music),
+            loudness=_loudness(self.loudness),
+        )
         if self.framing is not None:
             profile = replace(profile, framing=self.framing)
         if self.seconds_per_photo is None:
@@ -66,6 +83,29 @@ class Making:
                 fix="give a time between these",
             )
         return replace(profile, seconds_per_photo=self.seconds_per_photo)
+
+
+def _music(path: Path | None) -> Path | None:
+    """The file, if there is one and it is a file."""
+    return resolve_file(str(path)) if path is not None else None
+
+
+def _loudness(text: str) -> float | None:
+    if text == OFF:
+        return None
+    try:
+        wanted = float(text)
+    except ValueError:
+        wanted = math.nan
+    if not MIN_LUFS <= wanted <= MAX_LUFS:
+        raise WrongUsage(
+            "loudness_invalid",
+            f"{text!r} is no loudness to bring sound to",
+            item="--loudness",
+            rule=f"{MIN_LUFS:g} to {MAX_LUFS:g} LUFS, or {OFF}",
+            fix="give -14, which most platforms play at, or leave it out",
+        )
+    return wanted
 
 
 def probe(files: Sequence[str]) -> Answer:

@@ -1,1 +1,1 @@
-"""The media engine: look at a film or photos, decide, make what TikTok takes, and prove it."""
+"""The media engine: anything in, exactly what TikTok takes out, with the least work."""

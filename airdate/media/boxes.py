@@ -1,346 +1,187 @@
-"""The box structure of an MP4 or MOV file: what its index says, and whether the file is all there.
-
-Only headers and tables are read, in pieces, so a file of 4 GB costs what a small one costs. What a box claims is
-believed only as far as the file reaches.
-"""
+"""A small reader of MP4 boxes: what PyAV does not tell, at the cost of a few seeks, whatever the file's size."""
 
 from __future__ import annotations
 
 import struct
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-MAX_ENTRIES = 1_000_000
-"""Table rows that are read; ten minutes at 60 frames a second have 36,000."""
+from airdate.media.tracks import Leaf, Track, read_track
 
-MAX_BOXES = 100_000
-"""Boxes that are read on one level; a fragmented film of ten minutes has some thousands."""
+_HEADER = struct.Struct(">I4s")
+_CONTAINERS = {b"mdia", b"minf", b"stbl", b"edts"}
+_FIRST = {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"}
+_CHILDREN_AT = {b"vide": 78, b"soun": 20}
+"""Where the boxes inside a sample entry begin: after its fixed fields (ISO 14496-12, 12.1.3 and 12.2.3)."""
 
-EDIT_SLACK_S = 0.1
-"""An edit that begins or ends this near to the track's own ends cuts nothing that is seen."""
+_ENCRYPTED = (b"encv", b"enca", b"drmi", b"drms", b"p608", b"pssh")
+_SAYS_NOTHING = {b"\xa9too", b"\xa9enc", b"\xa9swr", b"name", b"free", b"hnti", b"\0\0\0\0", b"hdlr"}
+"""Metadata that may stay: who encoded it, and the names of handlers."""
 
-TOP_LEVEL = frozenset(
-    {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"moof", b"mfra", b"sidx", b"ssix", b"styp", b"pdin"}
-    | {b"meta", b"uuid", b"udta", b"emsg", b"prft", b"pnot", b"junk"}
-)
-"""What may stand at the top. Other kinds are vendors' own or rubbish behind the end, whose sizes mean nothing."""
+_MEDIA = (b"moov", b"mdat", b"moof")
+"""Boxes without which something of the film is missing; rubbish behind its end is none."""
 
-_SILENT_ITEMS = frozenset({b"\xa9too", b"\xa9swr", b"\xa9enc", b"name", b"hdlr", b"free"})
-"""Metadata that names the writing program or the track's handler, and no person, place or time."""
+_XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 
-_VISUAL_ENTRY = 78
-"""Fixed bytes of a picture's sample entry, before its inner boxes."""
+DEEPEST = 12
+"""Boxes nested deeper than any camera nests them are not followed."""
 
-_ONE = 0x10000
-"""1.0 in the 16.16 numbers of matrices and edit rates."""
+LARGEST_TABLE = 64 * 1024 * 1024
+"""A sample table larger than this is not read; ten minutes of film at 60 frames a second need under 1 MB."""
 
-
-@dataclass(frozen=True, slots=True)
-class Track:
-    """One track as the index describes it.
-
-    Attributes:
-        handler: `vide`, `soun` or another four letters.
-        entry: the sample entry's four letters, such as `avc1`.
-        has_matrix: the display matrix turns, mirrors or scales the picture.
-        cuts: the edit list hides or repeats parts of the track.
-        gaps: how many samples have which duration, in ticks.
-        timescale: ticks a second.
-        dolby_vision: the profile of a Dolby Vision record; 5 has no colours of its own to fall back on.
-    """
-
-    handler: str
-    entry: str
-    has_matrix: bool
-    cuts: bool
-    gaps: tuple[tuple[int, int], ...]
-    timescale: int
-    dolby_vision: int | None = None
-
-    @property
-    def fps(self) -> float:
-        """Samples a second; one odd gap at the end does not count."""
-        gaps = dict(self.gaps)
-        usual = max(gaps, key=lambda ticks: gaps[ticks])
-        samples = sum(gaps.values())
-        if usual and gaps[usual] >= min(samples - 1, samples * 0.98):
-            return self.timescale / usual
-        return samples * self.timescale / max(1, sum(ticks * count for ticks, count in self.gaps))
-
-    @property
-    def is_variable(self) -> bool | None:
-        """Whether the samples' durations vary (the rule of `vary`); None when the index has no samples."""
-        if not self.gaps or not self.timescale:
-            return None
-        return vary({ticks / self.timescale: count for ticks, count in self.gaps})
+MOST_BOXES = 20_000
+"""Top-level boxes that are looked at: a fragmented film of ten minutes has some hundreds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Boxes:
-    """A whole file.
+    """What the boxes of one MP4 or MOV say.
 
     Attributes:
-        brand: the major brand; `qt  ` is QuickTime.
-        moov_first: the index comes before the media data.
-        truncated: a box reaches past the end of the file, or the index is missing.
-        fragmented: the samples are in `moof` boxes.
-        has_metadata: there is a place, device, date, title, comment or XMP.
-        has_chapters: the file has a chapter list of Nero's kind.
+        brand: the major brand, such as `isom` or `qt  `.
+        moov_first: the index lies before the media.
+        truncated: a box or a sample reaches past the end of the file, or there is no index.
+        has_index: there is one, so that what is there of a cut film can be read.
+        fragmented: the media comes in fragments.
+        encrypted: a track is encrypted.
+        dolby_vision: profile of its Dolby Vision record, if any.
+        has_metadata: something is there besides the encoder's name: a place, a date, a title, chapters, XMP.
+        used_bytes: the file without its empty boxes.
+        tracks: all tracks of any kind, in order.
     """
 
     brand: str
     moov_first: bool
     truncated: bool
+    has_index: bool
     fragmented: bool
     encrypted: bool
+    dolby_vision: int | None
     has_metadata: bool
-    has_chapters: bool
+    used_bytes: int
     tracks: tuple[Track, ...]
 
-    @property
-    def video(self) -> Track | None:
-        """The first picture track."""
-        return next((track for track in self.tracks if track.handler == "vide"), None)
-
-
-@dataclass(frozen=True, slots=True)
-class _Box:
-    kind: bytes
-    start: int
-    body: int
-    end: int
+    def track(self, handler: str) -> Track | None:
+        """The first track of a kind, `vide` or `soun`."""
+        return next((track for track in self.tracks if track.handler == handler), None)
 
 
 def read_boxes(path: Path) -> Boxes | None:
-    """Read the structure, or return None for a file that is no MP4 or MOV at all."""
+    """Read the boxes of a file; None if it is no MP4 or MOV."""
+    size = path.stat().st_size
     with path.open("rb") as file:
-        size = file.seek(0, 2)
-        top = list(_children(file, 0, size))
-        if not top or top[0].kind not in TOP_LEVEL or not any(box.kind in (b"ftyp", b"moov", b"mdat") for box in top):
+        if file.read(8)[4:8] not in _FIRST:
             return None
-        return _read(file, size, top)
-
-
-def vary(gaps: dict[float, int]) -> bool:
-    """Whether frame gaps (seconds: how many) are those of a variable rate.
-
-    More than 2 % differ from the median by more than a tenth of it (2 ms at least), or one is a hole of over 0.5 s
-    or four medians. The last sample's duration is arbitrary in many files; one in fifty never decides.
-    """
-    total, seen, median = sum(gaps.values()), 0, 0.0
-    for gap in sorted(gaps):
-        seen += gaps[gap]
-        if seen * 2 >= total:
-            median = gap
-            break
-    differing = sum(count for gap, count in gaps.items() if abs(gap - median) > max(0.002, median / 10))
-    return differing > max(1, total * 0.02) or max(gaps) > max(0.5, 4 * median)
-
-
-def _read(file: BinaryIO, size: int, top: list[_Box]) -> Boxes:
-    first: dict[bytes, _Box] = {}
-    for box in top:
-        first.setdefault(box.kind, box)
-    moov, mdat = first.get(b"moov"), first.get(b"mdat")
-    brand = _bytes(file, first[b"ftyp"].body, 4).decode("latin-1") if b"ftyp" in first else "qt  "
-    truncated = moov is None or any(box.end > size and box.kind in TOP_LEVEL for box in top)
-    tracks: list[Track] = []
-    encrypted = b"pssh" in first
-    fragmented = b"moof" in first
-    has_metadata, has_chapters = any(box.kind in (b"uuid", b"meta", b"udta") for box in top), False
-    if moov is not None:
-        inside = list(_children(file, moov.body, min(moov.end, size)))
-        timescale = _movie_timescale(file, inside)
-        for box in inside:
-            if box.kind == b"trak":
-                track = _track(file, box, timescale)
-                encrypted |= track.entry in ("encv", "enca")
-                tracks.append(track)
-        fragmented |= any(box.kind == b"mvex" for box in inside)
-        encrypted |= any(box.kind == b"pssh" for box in inside)
-        has_metadata |= _tells(file, inside)
-        has_chapters = any(
-            item.kind == b"chpl" for box in inside if box.kind == b"udta" for item in _children(file, box.body, box.end)
+        top = [box for box, _ in zip(_walk(file, 0, size), range(MOST_BOXES), strict=False)]
+        names = [name for name, _, _ in top]
+        moov = next(((start, end) for name, start, end in top if name == b"moov" and end <= size), None)
+        leaves = list(_leaves(file, *moov)) if moov else []
+        says = any(leaf.name == b"said" for leaf in leaves) or any(
+            name == b"uuid" and _bytes(file, start, start + 16) == _XMP for name, start, _ in top
         )
+        brand = _bytes(file, 8, 12).decode("latin-1") if names[:1] == [b"ftyp"] else "qt  "
+    movie_scale = next((leaf.timescale() for leaf in leaves if leaf.name == b"mvhd"), 0)
+    tracks = tuple(read_track(group, movie_scale) for group in _by_track(leaves))
     return Boxes(
         brand=brand,
-        moov_first=moov is not None and (mdat is None or moov.start < mdat.start),
-        truncated=truncated,
-        fragmented=fragmented,
-        encrypted=encrypted,
-        has_metadata=has_metadata,
-        has_chapters=has_chapters,
-        tracks=tuple(tracks),
+        moov_first=b"moov" in names and (b"mdat" not in names or names.index(b"moov") < names.index(b"mdat")),
+        truncated=moov is None
+        or any(end > size and name in _MEDIA for name, _, end in top)
+        or any(t.last_byte > size for t in tracks),
+        has_index=moov is not None,
+        fragmented=b"moof" in names or any(leaf.name == b"mvex" for leaf in leaves),
+        encrypted=any(leaf.name in _ENCRYPTED for leaf in leaves),
+        dolby_vision=next((leaf.body[2] >> 1 for leaf in leaves if leaf.name in (b"dvcC", b"dvvC")), None),
+        has_metadata=says or any(leaf.is_dated() for leaf in leaves),
+        used_bytes=size - sum(end - start for name, start, end in top if name in (b"free", b"skip")),
+        tracks=tracks,
     )
 
 
-def _children(file: BinaryIO, start: int, end: int) -> Iterator[_Box]:
-    """The boxes between two offsets; one that reaches past `end` is the last."""
-    at = start
-    for _ in range(MAX_BOXES):
-        head = _bytes(file, at, min(16, end - at))
+def _by_track(leaves: list[Leaf]) -> list[list[Leaf]]:
+    groups: dict[int, list[Leaf]] = {}
+    for leaf in leaves:
+        if leaf.track:
+            groups.setdefault(leaf.track, []).append(leaf)
+    return list(groups.values())
+
+
+def _walk(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """Name, start of the body and end of each box between two offsets; stops where it makes no sense."""
+    while start + 8 <= end:
+        file.seek(start)
+        head = file.read(16)
         if len(head) < 8:
             return
-        length, kind = struct.unpack(">I4s", head[:8])
-        body = at + 8
-        if length == 1 and len(head) == 16:
-            length, body = struct.unpack(">Q", head[8:])[0], at + 16
+        length, name = _HEADER.unpack(head[:8])
+        body = start + 8
+        if length == 1:
+            length, body = int.from_bytes(head[8:16]), start + 16
         elif length == 0:
-            length = end - at
-        if length < body - at:
+            length = end - start
+        if length < body - start:
             return
-        yield _Box(kind, at, body, at + length)
-        at += length
+        yield name, body, start + length
+        start += length
 
 
-def _bytes(file: BinaryIO, at: int, count: int) -> bytes:
-    if count <= 0:
-        return b""
-    file.seek(at)
-    return file.read(count)
-
-
-def _find(file: BinaryIO, box: _Box, *way: bytes) -> _Box | None:
-    """The first box down a way of kinds."""
-    here: _Box | None = box
-    for kind in way:
-        if here is None:
-            return None
-        here = next((child for child in _children(file, here.body, here.end) if child.kind == kind), None)
-    return here
-
-
-def _rows(file: BinaryIO, box: _Box | None, form: str) -> Iterator[tuple[int, ...]]:
-    """The rows of a table box, read 64 KB at a time."""
-    if box is None:
-        return
-    claimed = int.from_bytes(_bytes(file, box.body + 4, 4))
-    width = struct.calcsize(form)
-    rows = min(claimed, (box.end - box.body - 8) // width, MAX_ENTRIES)
-    at, step = box.body + 8, max(1, 65_536 // width)
-    while rows > 0:
-        piece = _bytes(file, at, min(rows, step) * width)
-        piece = piece[: len(piece) // width * width]
-        if not piece:
+def _leaves(file: BinaryIO, start: int, end: int, track: int = 0, depth: int = 0) -> Iterator[Leaf]:
+    """The boxes below `moov` that matter, with their bodies; metadata that says something is reported as `said`."""
+    count = 0
+    for name, body, stop in _walk(file, start, end):
+        if depth > DEEPEST:
             return
-        yield from struct.iter_unpack(form, piece)
-        rows -= len(piece) // width
-        at += len(piece)
+        if name == b"trak":
+            count += 1
+            yield from _leaves(file, body, stop, count, depth + 1)
+        elif name in _CONTAINERS:
+            yield from _leaves(file, body, stop, track, depth + 1)
+        elif name in (b"udta", b"meta"):
+            if (_udta_says if name == b"udta" else _meta_says)(file, body, stop):
+                yield Leaf(b"said", track, b"")
+        elif name == b"stsd":
+            yield from _entries(file, body + 8, stop, track)
+        elif name in _ENCRYPTED or name == b"mvex":
+            yield Leaf(name, track, b"")
+        elif len(name) == 4 and stop - body <= LARGEST_TABLE and stop <= end:
+            yield Leaf(name, track, _bytes(file, body, stop))
 
 
-def _movie_timescale(file: BinaryIO, inside: list[_Box]) -> int:
-    header = next((box for box in inside if box.kind == b"mvhd"), None)
-    return _timescale(file, header)
+def _entries(file: BinaryIO, start: int, end: int, track: int) -> Iterator[Leaf]:
+    """Each sample entry by its name, and a Dolby Vision record or a protection scheme inside it."""
+    for entry, body, stop in _walk(file, start, min(end, start + LARGEST_TABLE)):
+        yield Leaf(b"entry", track, entry)
+        if entry in _ENCRYPTED:
+            yield Leaf(entry, track, b"")
+        for skip in _CHILDREN_AT.values():
+            for name, inner, inner_stop in _walk(file, body + skip, stop):
+                if name in (b"dvcC", b"dvvC") and inner_stop - inner >= 5:
+                    yield Leaf(name, track, _bytes(file, inner, inner + 5))
 
 
-def _timescale(file: BinaryIO, header: _Box | None) -> int:
-    """Ticks a second of a `mvhd` or `mdhd`."""
-    if header is None:
-        return 0
-    wide = _bytes(file, header.body, 1) == b"\x01"
-    return int.from_bytes(_bytes(file, header.body + (20 if wide else 12), 4))
-
-
-def _track(file: BinaryIO, box: _Box, movie_timescale: int) -> Track:
-    media = _find(file, box, b"mdia")
-    table = _find(file, box, b"mdia", b"minf", b"stbl")
-    handler = _find(file, media, b"hdlr") if media else None
-    described = _find(file, table, b"stsd") if table else None
-    timescale = _timescale(file, _find(file, media, b"mdhd") if media else None)
-    gaps: Counter[int] = Counter()
-    for count, ticks in _rows(file, _find(file, table, b"stts") if table else None, ">II"):
-        gaps[ticks] += count
-    return Track(
-        handler=_bytes(file, handler.body + 8, 4).decode("latin-1") if handler else "",
-        entry=_bytes(file, described.body + 12, 4).decode("latin-1") if described else "",
-        has_matrix=_has_matrix(file, box),
-        cuts=_cuts(file, box, table, gaps, timescale, movie_timescale),
-        gaps=tuple(sorted(gaps.items())),
-        timescale=timescale,
-        dolby_vision=_dolby_vision(file, described) if described else None,
-    )
-
-
-def _dolby_vision(file: BinaryIO, described: _Box) -> int | None:
-    """The profile in the `dvcC` or `dvvC` record of a picture's sample entry."""
-    for entry in _children(file, described.body + 8, described.end):
-        for record in _children(file, entry.body + _VISUAL_ENTRY, entry.end):
-            if record.kind in (b"dvcC", b"dvvC"):
-                return _bytes(file, record.body + 2, 1)[0] >> 1
-    return None
-
-
-def _has_matrix(file: BinaryIO, track: _Box) -> bool:
-    header = _find(file, track, b"tkhd")
-    if header is None:
-        return False
-    wide = _bytes(file, header.body, 1) == b"\x01"
-    matrix = _bytes(file, header.body + (52 if wide else 40), 36)
-    if len(matrix) < 36:
-        return False
-    a, b, _, c, d, *_ = struct.unpack(">9i", matrix)
-    return any((a, b, c, d)) and (a, b, c, d) != (_ONE, 0, 0, _ONE)
-
-
-def _cuts(
-    file: BinaryIO, track: _Box, table: _Box | None, gaps: Counter[int], timescale: int, movie_timescale: int
-) -> bool:
-    """Whether the edit list does more than set the start: several edits, another speed, or an end cut off."""
-    listed = _find(file, track, b"edts", b"elst")
-    if listed is None or not timescale or not movie_timescale:
-        return False
-    wide = _bytes(file, listed.body, 1) == b"\x01"
-    edits = list(_rows(file, listed, ">QqI" if wide else ">IiI"))
-    shown = [edit for edit in edits if edit[1] >= 0]
-    if not shown:
-        return False
-    if len(shown) > 1 or shown[0][2] != _ONE:
-        return True
-    length, begin, _ = shown[0]
-    lead = next(_rows(file, _find(file, table, b"ctts") if table else None, ">Ii"), (0, 0))[1]
-    slack = EDIT_SLACK_S * timescale
-    total = sum(ticks * count for ticks, count in gaps.items())
-    cut_off = length and total and begin + length * timescale / movie_timescale < total - slack
-    return begin - lead > slack or bool(cut_off)
-
-
-def _tells(file: BinaryIO, inside: list[_Box]) -> bool:
-    """Whether the movie or a track carries metadata about people, places, times or devices."""
-    for box in inside:
-        if box.kind in (b"udta", b"meta") and _items_tell(file, box):
-            return True
-        if box.kind == b"mvhd" and any(_bytes(file, box.body + 4, 8 if _bytes(file, box.body, 1) == b"\x01" else 4)):
-            return True
-        if box.kind == b"uuid":
-            return True
-        if box.kind == b"trak" and _tells(file, list(_children(file, box.body, box.end))):
+def _udta_says(file: BinaryIO, start: int, end: int) -> bool:
+    for name, body, stop in _walk(file, start, end):
+        if name == b"meta":
+            if _meta_says(file, body, stop):
+                return True
+        elif name not in _SAYS_NOTHING:
             return True
     return False
 
 
-def _items_tell(file: BinaryIO, box: _Box) -> bool:
-    """Look into `udta`, `meta` and `ilst`; Apple's keys are named in `keys` and numbered in `ilst`."""
-    for item in _children(file, _items_body(file, box), box.end):
-        if item.kind in (b"meta", b"ilst"):
-            tells = _items_tell(file, item)
-        elif item.kind == b"keys":
-            tells = _keys_tell(file, item)
-        else:
-            tells = item.kind[:1] != b"\0" and item.kind not in _SILENT_ITEMS and item.end > item.body
-        if tells:
+def _meta_says(file: BinaryIO, start: int, end: int) -> bool:
+    """Whether an item list holds more than the encoder's name. MP4's `meta` has four bytes that QuickTime's lacks."""
+    skip = 0 if _bytes(file, start + 4, start + 8) in (b"hdlr", b"keys", b"ilst") else 4
+    for name, body, stop in _walk(file, start + skip, end):
+        if name == b"ilst" and any(item not in _SAYS_NOTHING for item, _, _ in _walk(file, body, stop)):
+            return True
+        if name == b"xml ":
             return True
     return False
 
 
-def _items_body(file: BinaryIO, box: _Box) -> int:
-    """MP4's `meta` begins with version and flags, QuickTime's does not."""
-    versioned = box.kind == b"meta" and _bytes(file, box.body, 4) == b"\0\0\0\0"
-    return box.body + 4 if versioned else box.body
-
-
-def _keys_tell(file: BinaryIO, keys: _Box) -> bool:
-    named = _children(file, keys.body + 8, keys.end)
-    return any(b"encoder" not in _bytes(file, key.body, min(256, key.end - key.body)).lower() for key in named)
+def _bytes(file: BinaryIO, start: int, end: int) -> bytes:
+    file.seek(start)
+    return file.read(end - start)

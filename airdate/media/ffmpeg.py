@@ -1,4 +1,4 @@
-"""Which ffmpeg runs, and what stands before every input so that a hostile file reaches nothing but itself."""
+"""Which ffmpeg runs, and what is put before every input so that a hostile file reaches nothing but itself."""
 
 from __future__ import annotations
 
@@ -13,19 +13,15 @@ import ffmpeg as graph
 import imageio_ffmpeg
 
 from airdate.errors import NeedsPerson
-from airdate.media.probe import FORMATS, MAX_PIXELS, MAX_STREAMS
+from airdate.media.reader import FORMATS, MAX_PIXELS, MAX_STREAMS
 from airdate.settings import load_settings
 
+OLDEST = (5, 1)
+NEEDED_ENCODERS = ("libx264", "aac")
+NEEDED_FILTERS = ("zscale", "tonemap", "bwdif", "gblur", "scale", "overlay", "sidedata", "ebur128")
+
 if not (hasattr(graph, "compile") and hasattr(graph, "nodes")):
-    raise ImportError("the module `ffmpeg` is not ffmpeg-python's: another package of that import name is installed")
-
-MIN_VERSION = (5, 1)
-"""The oldest that has every flag used here."""
-
-NEEDED = {
-    "-encoders": ("libx264", "aac"),
-    "-filters": ("zscale", "tonemap", "bwdif", "gblur", "aresample", "ebur128"),
-}
+    raise ImportError("another package than ffmpeg-python is installed under the name `ffmpeg`; remove that one")
 
 GUARD: dict[str, Any] = {
     "protocol_whitelist": "file",
@@ -33,37 +29,43 @@ GUARD: dict[str, Any] = {
     "max_pixels": MAX_PIXELS,
     "max_streams": MAX_STREAMS,
 }
-"""Before every input that is not of our making. The protocol list alone is not enough: a playlist named .mp4 may name
-a neighbour file."""
+"""Options of every input that is not of our own making. The protocols alone are not enough: a playlist named .mp4
+may name a neighbour file."""
 
-CHECK_TIMEOUT_S = 30.0
+MUSIC_FORMATS = "mp3,wav,flac,aac,aiff,ogg,mov,mp4,m4a,matroska,webm"
+
+QUIET = ("-hide_banner", "-v", "error")
 
 
+@cache
 def program() -> str:
-    """The ffmpeg to run: the operator's (`AIRDATE_FFMPEG`), else the embedded one, else the system's.
+    """The ffmpeg to use: the operator's, else the embedded one, else the system's; checked once per process.
 
     Raises:
-        NeedsPerson: there is none, it does not run, or it lacks a part that is needed.
+        NeedsPerson: there is none, or it lacks what we need.
     """
     asked = load_settings().ffmpeg
     place = str(asked) if asked is not None else _embedded() or shutil.which("ffmpeg")
     if place is None:
-        raise _unfit("ffmpeg_missing", "AIRDATE_FFMPEG", "there is no ffmpeg on this host")
-    return _checked(place)
-
-
-def source(path: Path, container: str, **options: Any) -> Any:
-    """The input node of a file that somebody gave us.
-
-    `file:` and the format that the probe found keep odd names (`a:b.mp4`, `%03d.jpg`) from being taken for more.
-    """
-    return graph.input(f"file:{path}", f=container.partition(",")[0], **GUARD, **options)
-
-
-def command(output: Any) -> list[str]:
-    """The command line of a graph, with the options that every run has."""
-    quiet = output.global_args("-hide_banner", "-nostdin", "-v", "error").overwrite_output()
-    return list(graph.compile(quiet, cmd=program()))
+        raise NeedsPerson(
+            "ffmpeg_missing",
+            "no ffmpeg is here",
+            item="AIRDATE_FFMPEG",
+            rule="an ffmpeg with libx264 and aac",
+            fix="install ffmpeg 5.1 or newer, and name it in AIRDATE_FFMPEG",
+        )
+    lacking = [name for name in NEEDED_ENCODERS if name not in _names(_asked(place, "-encoders"))]
+    lacking += [name for name in NEEDED_FILTERS if name not in _names(_asked(place, "-filters"))]
+    lacking += _age(_asked(place, "-version"))
+    if lacking:
+        raise NeedsPerson(
+            "ffmpeg_incapable",
+            f"this ffmpeg lacks {', '.join(lacking)}",
+            item=place,
+            rule=f"encoders {', '.join(NEEDED_ENCODERS)}; filters {', '.join(NEEDED_FILTERS)}",
+            fix="unset AIRDATE_FFMPEG to use the embedded one, or install a full build",
+        )
+    return place
 
 
 def _embedded() -> str | None:
@@ -73,41 +75,52 @@ def _embedded() -> str | None:
         return None
 
 
-@cache
-def _checked(place: str) -> str:
-    """The answer is kept for the process: a host's ffmpeg does not change under a run."""
-    first = _said(place, "-version").partition("\n")[0]
-    version = re.search(r"version n?(\d+)\.(\d+)", first)
-    if version and (int(version[1]), int(version[2])) < MIN_VERSION:
-        raise _unfit("ffmpeg_old", place, f"this ffmpeg is {version[1]}.{version[2]}")
-    for list_option, needed in NEEDED.items():
-        known = set(_said(place, list_option).split())
-        lacking = [name for name in needed if name not in known]
-        if lacking:
-            raise _unfit("ffmpeg_incapable", place, f"this ffmpeg lacks {', '.join(lacking)}")
-    return place
-
-
-def _said(place: str, option: str) -> str:
+def _asked(place: str, what: str) -> str:
     try:
-        return subprocess.run(
-            [place, "-hide_banner", option],
-            stdin=subprocess.DEVNULL,
+        done = subprocess.run(
+            [place, "-hide_banner", what],
             capture_output=True,
             text=True,
-            timeout=CHECK_TIMEOUT_S,
+            timeout=30,
             check=True,
-        ).stdout
+            stdin=subprocess.DEVNULL,
+        )
     except (OSError, subprocess.SubprocessError) as failed:
-        raise _unfit("ffmpeg_broken", place, f"this ffmpeg does not run: {type(failed).__name__}") from None
+        raise NeedsPerson(
+            "ffmpeg_broken",
+            f"this ffmpeg does not run: {type(failed).__name__}",
+            item=place,
+            rule="an ffmpeg 5.1 or newer",
+            fix="unset AIRDATE_FFMPEG to use the embedded one, or name a working one",
+        ) from None
+    return done.stdout
 
 
-def _unfit(code: str, item: str, message: str) -> NeedsPerson:
-    parts = ", ".join(name for names in NEEDED.values() for name in names)
-    return NeedsPerson(
-        code,
-        message,
-        item=item,
-        rule=f"ffmpeg {MIN_VERSION[0]}.{MIN_VERSION[1]} or newer with {parts}",
-        fix="unset AIRDATE_FFMPEG to use the embedded one, or name a full build there",
-    )
+def _names(listing: str) -> set[str]:
+    return {fields[1] for line in listing.splitlines() if len(fields := line.split()) > 1}
+
+
+def _age(version: str) -> list[str]:
+    """What an old ffmpeg lacks, in a word; a build from the sources tells no number and counts as new."""
+    found = re.match(r"ffmpeg version n?(\d+)\.(\d+)", version)
+    if found and (int(found[1]), int(found[2])) < OLDEST:
+        return [f"version {OLDEST[0]}.{OLDEST[1]}"]
+    return []
+
+
+def source(path: Path, container: str | None, **options: Any) -> Any:
+    """An input node of a file that somebody gave us.
+
+    `file:` keeps odd names from being taken for something else, and the format keeps patterns in them from being
+    taken for a row of pictures.
+
+    Args:
+        container: FFmpeg's name of the format, as probed; None lets ffmpeg find out.
+    """
+    known = {} if container is None else {"f": container.partition(",")[0]}
+    return graph.input(f"file:{path.absolute()}", **{**GUARD, **known, **options})
+
+
+def command(node: Any, *flags: str) -> list[str]:
+    """The arguments of an output node, for the runner."""
+    return list(node.global_args(*QUIET, *flags).overwrite_output().compile(cmd=program()))

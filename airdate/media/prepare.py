@@ -1,66 +1,69 @@
-"""The front of the room: look, decide, render. A rendition gets its name only when it is whole and proven."""
+"""The media engine's front door: look, decide, make. Everything else in this room is behind it."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from airdate.errors import Refused, WrongUsage
+from airdate.files import seal
+from airdate.media.clauses import used_bytes
 from airdate.media.normalize import normalize
-from airdate.media.plan import Plan, names_of, refuse
-from airdate.media.plan import plan as plan_of
-from airdate.media.probe import Probe, probe
+from airdate.media.plan import Plan, decide_kind, default_names, plan_salvage, plan_slideshow, plan_video, refuse
+from airdate.media.probe import Kind, Probe, probe_all
+from airdate.media.probe import probe as inspect
 from airdate.media.profile import MAX_SECONDS, Profile
-from airdate.media.runner import OnProgress
+from airdate.media.runner import OnProgress, part_of
 from airdate.media.slideshow import make_slideshow
-from airdate.media.verify import decode, verify
+from airdate.media.verify import decode_parts, verify
 from airdate.post import PlanKind
-from airdate.store import check_free_space, disk_errors, sha256_of
-
-ROOM_FACTOR = 1.1
-AUDIO_KBPS = 128
+from airdate.store import check_free_space
 
 __all__ = ["Plan", "Prepared", "Probe", "decide", "inspect", "render", "verify_kept"]
+
+_FICLONE = 0x40049409
+_COPIES = (PlanKind.KEEP, PlanKind.REMUX, PlanKind.FILTER, PlanKind.AUDIO)
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A film that may be sent.
+    """A finished rendition.
 
     Attributes:
-        input: the first original as it was found; the others are in the plan.
-        output: the film itself, as found after the work.
+        path: where it is; the original itself when nothing had to be done and no copy was asked for.
+        reasons: what was decided and why, and any warning.
+        input: probes of the originals.
+        output: probe of the rendition.
         size: in bytes.
+        duration_s: seconds.
     """
 
     path: Path
     plan: Plan
     reasons: tuple[str, ...]
-    input: Probe
+    input: tuple[Probe, ...]
     output: Probe
     sha256: str
     size: int
     duration_s: float
 
 
-def inspect(path: Path, *, name: str | None = None) -> Probe:
-    """What a file is; `airdate.media.probe.probe`."""
-    return probe(path, name=name)
-
-
 def decide(
     paths: Sequence[Path], profile: Profile, *, max_seconds: float = MAX_SECONDS, names: Sequence[str] | None = None
 ) -> Plan:
-    """Look at the files and plan; a file that cannot go out gives a plan with a refusal, never an exception.
+    """Look at the originals and decide; one film, or photos in order.
 
     Args:
-        paths: one film, or photos in their order.
         max_seconds: the creator's limit.
-        names: what reasons and errors call the files; their own names when None.
+        names: what errors call the files.
+
+    Returns:
+        The plan; of kind `refuse`, with the refusal, for what TikTok would not take.
 
     Raises:
         WrongUsage: there are no files.
@@ -69,91 +72,107 @@ def decide(
         raise WrongUsage(
             "media_missing", "there is nothing to prepare", rule="one film, or photos", fix="name at least one file"
         )
-    called = names_of(paths, names)
-    probes: list[Probe] = []
+    names = list(names) if names is not None else default_names(paths)
     try:
-        for path, name in zip(paths, called, strict=True):
-            probes.append(probe(path, name=name))
+        probes = probe_all(paths, names)
+        kind = decide_kind(probes)
     except Refused as refusal:
-        return refuse(refusal, probes, profile, called)
-    return plan_of(probes, profile, max_seconds=max_seconds, names=called)
+        return refuse(refusal, profile)
+    if kind is Kind.PHOTO:
+        return plan_slideshow(probes, profile, max_seconds=max_seconds)
+    return plan_video(probes[0], profile, max_seconds=max_seconds)
+
+
+def verify_kept(plan: Plan) -> Prepared:
+    """A film that goes out as it is: proved, hashed, and neither moved nor copied.
+
+    Raises:
+        Refused: it is damaged.
+    """
+    probe = plan.inputs[0]
+    decode_parts(probe, item=probe.name)
+    return _prepared(plan, probe.path, probe)
 
 
 def render(
     plan: Plan, out: Path, *, on_progress: OnProgress | None = None, cancel: threading.Event | None = None
 ) -> Prepared:
-    """Carry out a plan. `out` is replaced at once by a proven film, or left as it was.
+    """Make the rendition at `out`, which is replaced at once or not at all.
+
+    Args:
+        on_progress: called with the part that is done, 0.0 to 1.0.
+        cancel: set to stop; what was begun is taken away.
 
     Raises:
-        Refused: the plan is a refusal, or the original turned out to be damaged.
+        Refused: the plan is one, or the source cannot be converted.
         Transient: the disk is full, or it was cancelled.
     """
     if plan.refusal is not None:
         raise plan.refusal
-    needed = _room(plan)
-    check_free_space(out.absolute().parent, needed)
-    part = out.with_name(f".{out.name}.{os.getpid()}-{threading.get_ident()}.part")
+    check_free_space(out.parent, _room(plan))
+    part = part_of(out)
     try:
-        with disk_errors(out.absolute().parent, needed):
-            _make(plan, part, on_progress, cancel)
-            output = probe(part, name=plan.names[0])
-            verify(plan, output, cancel=cancel)
-            _sync(part)
-            prepared = _prepared(plan, output, out)
-            part.replace(out)
+        plan, output = _made(plan, part, on_progress, cancel)
+        part.replace(out)
     finally:
         part.unlink(missing_ok=True)
-    if on_progress:
-        on_progress(1.0)
-    return prepared
+    return _prepared(plan, out, replace(output, path=out))
 
 
-def verify_kept(plan: Plan) -> Prepared:
-    """Prove an original that is kept, where it lies; nothing is copied.
+def _made(plan: Plan, part: Path, on_progress: OnProgress | None, cancel: threading.Event | None) -> tuple[Plan, Probe]:
+    """The verified rendition at `part`; a damaged film is encoded instead of copied if that was asked for."""
+    source = plan.inputs[0]
+    try:
+        if plan.kind is PlanKind.KEEP:
+            _duplicate(source.path, part)
+            decode_parts(source, item=source.name)
+            return plan, source
+        if plan.kind is PlanKind.SLIDESHOW:
+            make_slideshow(plan, part, on_progress=on_progress, cancel=cancel)
+        else:
+            normalize(plan, part, on_progress=on_progress, cancel=cancel)
+        output = inspect(part, name=source.name)
+        verify(plan, output)
+    except Refused as refusal:
+        if not plan.profile.salvage or refusal.code != "media_damaged" or plan.kind not in _COPIES:
+            raise
+        return _made(plan_salvage(plan, refusal.message), part, on_progress, cancel)
+    _sync(part)
+    return plan, output
 
-    Raises:
-        Refused: it does not decode.
-    """
-    if plan.kind is not PlanKind.KEEP:
-        raise ValueError(f"a plan to {plan.kind} keeps nothing")
-    original = plan.inputs[0]
-    decode(original, item=plan.names[0], key_frames_only=True)
-    return _prepared(plan, original, original.path)
 
-
-def _make(plan: Plan, part: Path, on_progress: OnProgress | None, cancel: threading.Event | None) -> None:
-    if plan.kind is PlanKind.KEEP:
-        shutil.copyfile(plan.inputs[0].path, part)
-    elif plan.kind is PlanKind.SLIDESHOW:
-        make_slideshow(plan, part, on_progress=on_progress, cancel=cancel)
-    else:
-        normalize(plan, part, on_progress=on_progress, cancel=cancel)
+def _prepared(plan: Plan, path: Path, output: Probe) -> Prepared:
+    sealed = seal(path)
+    reasons = plan.reasons
+    if plan.profile.salvage and plan.kind is PlanKind.ENCODE:
+        reasons = (*reasons, "salvaged: damaged parts, if there were any, are missing or patched")
+    return Prepared(path, plan, reasons, plan.inputs, output, sealed.sha256, sealed.size, output.duration_s)
 
 
 def _room(plan: Plan) -> int:
-    """Bytes the work may take: a copy is its original again, an encode its length at the capped rate."""
+    """Bytes the work may need at most, twice because the index moves to the front at the end; a tenth is sound."""
     if plan.kind in (PlanKind.ENCODE, PlanKind.SLIDESHOW):
-        return int(plan.duration_s * (plan.profile.maxrate_kbps + AUDIO_KBPS) * 125 * ROOM_FACTOR)
-    return int(plan.inputs[0].size * ROOM_FACTOR)
+        return int(2.2 * plan.seconds * plan.profile.maxrate_kbps * 1000 / 8)
+    return 0 if plan.kind is PlanKind.KEEP else 2 * used_bytes(plan.inputs[0])
+
+
+def _duplicate(path: Path, part: Path) -> None:
+    """The same bytes under another name: shared blocks where the file system can, a hard link, else a copy."""
+    part.unlink(missing_ok=True)
+    try:
+        with path.open("rb") as source, part.open("wb") as target:
+            fcntl.ioctl(target, _FICLONE, source.fileno())
+    except OSError:
+        part.unlink(missing_ok=True)
+    else:
+        return
+    try:
+        os.link(path, part)
+    except OSError:
+        shutil.copyfile(path, part)
+        _sync(part)
 
 
 def _sync(path: Path) -> None:
-    """Bring the bytes to the disk before the name says that they are there."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
-
-
-def _prepared(plan: Plan, output: Probe, path: Path) -> Prepared:
-    reasons = plan.reasons
-    if plan.profile.salvage and plan.kind is not PlanKind.KEEP:
-        reasons = (*reasons, "salvaged: damaged parts, if there were any, are missing or patched")
-    return Prepared(
-        path=path,
-        plan=plan,
-        reasons=reasons,
-        input=plan.inputs[0],
-        output=output,
-        sha256=sha256_of(output.path),
-        size=output.size,
-        duration_s=output.duration_s,
-    )

@@ -1,4 +1,4 @@
-"""Running one ffmpeg command: progress, limits of time and stillness, cancel; and no ffmpeg that outlives us."""
+"""Running a program on somebody's file: limits of time, memory and stillness, cancel; none ever outlives us."""
 
 from __future__ import annotations
 
@@ -15,35 +15,50 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO, cast
 
-from airdate.errors import AirdateError, Refused, Transient
+from airdate.errors import Refused, Transient
 
 log = logging.getLogger(__name__)
 
 OnProgress = Callable[[float], None]
-"""Told the part that is done, 0 to 1, never less than before."""
 
 STALL_S = 120.0
-"""An ffmpeg that neither reads on nor writes for this long has hung; some inputs do that for ever."""
+"""A program that moved nothing for this long has hung."""
 
-WALL_FLOOR_S = 300.0
-WALL_FACTOR = 60.0
-"""A job may last this many times the film, and five minutes in any case."""
+FLUSH_BYTES_A_SECOND = 10_000_000
+"""The slowest disk we wait for while ffmpeg moves an index to the front, which it does without a word."""
 
-MEMORY_BYTES = 8 * 1024**3
-"""Address space of one ffmpeg; a 4K HDR encode maps under half of it, a bomb ends here and not in the host's memory."""
+WALL_FACTOR, WALL_FLOOR_S = 60.0, 300.0
+"""A job may take this many times the film's length, and at least five minutes."""
 
-FILE_BYTES = 5_000_000_000
-"""The largest file it may write; TikTok takes 4 GB."""
+MEMORY_BYTES = 4 * 1024**3
+"""Address space of one program: a picture of hostile size ends there and not in the whole machine's memory. One
+gigabyte is too little: ffmpeg 9 begins 18 threads, each with a stack."""
+
+OPEN_FILES = 256
+NICE = 10
+"""Batch work gives way to whoever serves."""
 
 GRACE_S = 5.0
-TICK_S = 0.1
 TAIL_LINES = 40
-LINE_BYTES = 500
 
 _PR_SET_PDEATHSIG = 1
-_prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+class Cancelled(Transient):
+    """Somebody stopped the job; nothing half written is left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a program ended: its exit status, negative for a signal, and the last it said on standard error."""
+
+    status: int
+    tail: tuple[str, ...]
 
 
 def run(
@@ -51,165 +66,220 @@ def run(
     *,
     item: str,
     seconds: float,
+    size: int = 0,
     on_progress: OnProgress | None = None,
     cancel: threading.Event | None = None,
-    feed: Callable[[BinaryIO], None] | None = None,
-) -> list[str]:
-    """Run a command to its end.
+) -> tuple[str, ...]:
+    """Run one ffmpeg command to its end.
 
     Args:
-        command: from `airdate.media.ffmpeg.command`, which leaves the progress options to us.
+        command: as compiled, without the progress options.
         item: the file it works on, for errors.
-        seconds: length of what it makes, for the progress and the wall limit.
-        feed: writes what ffmpeg reads from its standard input; what it raises is raised here.
+        seconds: length of what it makes, for progress and the wall limit.
+        size: bytes it reads, for the wait while it writes the index.
 
     Returns:
-        The last lines of its standard error.
+        What it complained about on standard error.
 
     Raises:
         Refused: it failed, crashed or hung on this file.
-        Transient: the disk is full, or it was cancelled (code `cancelled`).
+        Transient: the disk is full or stands still, or it was cancelled.
     """
-    full = [command[0], "-progress", "pipe:1", "-stats_period", "0.5", "-nostats", *command[1:]]
-    log.debug("%s", shlex.join(full))
+    place = _Place(seconds, on_progress)
+    ended = launch(
+        [*command, "-nostdin", "-nostats", "-progress", "pipe:1", "-stats_period", "0.5"],
+        item=item,
+        wall_s=WALL_FLOOR_S + WALL_FACTOR * seconds,
+        stall_s=STALL_S + size / FLUSH_BYTES_A_SECOND,
+        on_line=place.read,
+        cancel=cancel,
+    )
+    if ended.status != 0:
+        raise _failed(item, ended)
+    return ended.tail
+
+
+class _Place:
+    """Where ffmpeg is, by its `-progress` lines."""
+
+    def __init__(self, seconds: float, on_progress: OnProgress | None) -> None:
+        self._seconds, self._on_progress = seconds, on_progress
+        self._seen: dict[str, str] = {}
+
+    def read(self, line: str) -> bool:
+        """Take one line in; whether it shows that something moved."""
+        name, _, value = line.partition("=")
+        if name not in ("out_time_us", "total_size", "frame") or self._seen.get(name) == value:
+            return name == "progress" and value == "end"
+        self._seen[name] = value
+        if name == "out_time_us" and value.isdigit() and self._on_progress and self._seconds > 0:
+            self._on_progress(min(1.0, int(value) / 1e6 / self._seconds))
+        return True
+
+
+def launch(
+    command: list[str],
+    *,
+    item: str,
+    wall_s: float,
+    stall_s: float,
+    on_line: Callable[[str], bool],
+    said: bytes = b"",
+    cancel: threading.Event | None = None,
+) -> Ended:
+    """Run a program in a session of its own, bounded, and read what it says.
+
+    Args:
+        on_line: takes each line of its standard output; true if the line shows that something moved.
+        said: its standard input.
+
+    Raises:
+        Refused: it hung on the file.
+        Transient: the disk hung, or it was cancelled.
+    """
+    log.debug("%s", shlex.join(command))
     with subprocess.Popen(
-        full,
-        stdin=subprocess.PIPE if feed else subprocess.DEVNULL,
+        command,
+        stdin=subprocess.PIPE if said else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
-        preexec_fn=_bound,  # noqa: PLW1509  (it makes two system calls and takes no lock)
+        # A wrapper program would cost its start-up; what runs here is four system calls.
+        preexec_fn=_bounded,  # noqa: PLW1509
     ) as process:
-        talk = _Talk(process, feed)
+        tail: collections.deque[str] = collections.deque(maxlen=TAIL_LINES)
+        reader = threading.Thread(target=_read_tail, args=(process, tail), daemon=True)
+        reader.start()
+        watch = _Watch(process, wall_s, stall_s, cancel)
         try:
-            verdict = _watch(process, talk, item, seconds, on_progress, cancel)
+            if said:
+                with contextlib.suppress(BrokenPipeError), cast("BinaryIO", process.stdin) as pipe:
+                    pipe.write(said)
+            for line in cast("BinaryIO", process.stdout):
+                if on_line(line.decode("utf-8", "replace").strip()):
+                    watch.moved()
+            process.wait()
         finally:
+            watch.stop()
             _end(process)
-            talk.join()
-    if talk.failed is not None:
-        raise talk.failed
-    if verdict is not None:
-        raise verdict
-    if process.returncode != 0:
-        raise _failure(item, process.returncode, list(talk.tail))
-    return list(talk.tail)
+            reader.join()
+    if watch.verdict is not None:
+        raise watch.verdict(item)
+    return Ended(process.returncode, tuple(line for line in tail if line))
 
 
-class _Talk:
-    """The threads at the three pipes: reading both outputs at once is what keeps ffmpeg from blocking."""
-
-    def __init__(self, process: subprocess.Popen[bytes], feed: Callable[[BinaryIO], None] | None) -> None:
-        self.done_s = 0.0
-        self.mark: tuple[bytes, bytes] = (b"", b"")
-        self.tail: collections.deque[str] = collections.deque(maxlen=TAIL_LINES)
-        self.failed: BaseException | None = None
-        self._process = process
-        works: list[Callable[[], None]] = [self._read_progress, self._read_errors]
-        if feed is not None:
-            works.append(lambda: self._feed(feed))
-        self._threads = [threading.Thread(target=work, daemon=True) for work in works]
-        for thread in self._threads:
-            thread.start()
-
-    def join(self) -> None:
-        for thread in self._threads:
-            thread.join()
-
-    def _read_progress(self) -> None:
-        for line in cast("BinaryIO", self._process.stdout):
-            name, _, value = line.strip().partition(b"=")
-            if name == b"out_time_us":
-                self.mark = (value, self.mark[1])
-                if value.isdigit():
-                    self.done_s = max(self.done_s, int(value) / 1e6)
-            elif name == b"total_size":
-                self.mark = (self.mark[0], value)
-
-    def _read_errors(self) -> None:
-        stream = cast("BinaryIO", self._process.stderr)
-        while line := stream.readline(LINE_BYTES):
-            self.tail.append(line.decode("utf-8", "replace").rstrip())
-
-    def _feed(self, feed: Callable[[BinaryIO], None]) -> None:
-        pipe = cast("BinaryIO", self._process.stdin)
-        try:
-            # A pipe that ffmpeg closed means that it ended, and its status tells why.
-            with contextlib.suppress(BrokenPipeError), pipe:
-                feed(pipe)
-        except BaseException as failed:  # noqa: BLE001  (raised again in the caller's thread)
-            self.failed = failed
-            _signal(self._process, signal.SIGKILL)
-
-
-def _watch(
-    process: subprocess.Popen[bytes],
-    talk: _Talk,
-    item: str,
-    seconds: float,
-    on_progress: OnProgress | None,
-    cancel: threading.Event | None,
-) -> AirdateError | None:
-    """Wait for the end; the error of a run that must be ended, or None."""
-    began = moved = time.monotonic()
-    mark = talk.mark
-    while True:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(TICK_S)
-            return None
-        now = time.monotonic()
-        if cancel is not None and cancel.is_set():
-            return Transient("cancelled", "the work was stopped", item=item, fix="start it again when it is wanted")
-        if talk.mark != mark:
-            mark, moved = talk.mark, now
-            if on_progress and seconds > 0:
-                on_progress(min(1.0, talk.done_s / seconds))
-        if now - moved > STALL_S or now - began > WALL_FLOOR_S + WALL_FACTOR * seconds:
-            return Refused(
-                "media_hangs",
-                f"ffmpeg made no headway on this file in {now - moved:.0f} s of {now - began:.0f} s",
-                item=item,
-                rule=f"some headway every {STALL_S:.0f} s",
-                fix="export it again from its editor, as MP4",
-            )
-
-
-def _bound() -> None:
-    """In the child: die with the thread that started it, and keep to the limits."""
-    if _prctl is not None:
-        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def _bounded() -> None:
+    """In the child, before the program: die with us, give way to others, and keep to the limits."""
+    if _libc is not None:
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    os.nice(NICE)
+    if sys.platform == "linux":  # elsewhere the address space cannot be bounded
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES, FILE_BYTES))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _read_tail(process: subprocess.Popen[bytes], tail: collections.deque[str]) -> None:
+    for line in cast("BinaryIO", process.stderr):
+        tail.append(line.decode("utf-8", "replace").rstrip()[:500])
+
+
+class _Watch:
+    """Ends a program that hangs, takes too long, or is no longer wanted."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], wall_s: float, stall_s: float, cancel: threading.Event | None
+    ) -> None:
+        self.verdict: Callable[[str], Transient | Refused] | None = None
+        self._process, self._cancel = process, cancel
+        self._wall_s, self._stall_s = wall_s, stall_s
+        self._began = self._moved = time.monotonic()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def moved(self) -> None:
+        self._moved = time.monotonic()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(0.1):
+            now = time.monotonic()
+            if self._cancel is not None and self._cancel.is_set():
+                self.verdict = _cancelled
+            elif now - self._moved > self._stall_s or now - self._began > self._wall_s:
+                self.verdict = _stuck if _waits_for_disk(self._process.pid) else _hung
+            else:
+                continue
+            _end(self._process)
+            return
+
+
+def _waits_for_disk(pid: int) -> bool:
+    """Whether the kernel holds a process in an uninterruptible wait, as it does while a disk or share is silent."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "D"
+    except (OSError, IndexError):
+        return False
+
+
+def _cancelled(item: str) -> Cancelled:
+    return Cancelled("cancelled", "the work was stopped", item=item, fix="start it again")
+
+
+def _hung(item: str) -> Refused:
+    return Refused(
+        "media_hangs",
+        "the decoder got nowhere with this file",
+        item=item,
+        rule=f"some progress every {STALL_S:.0f} s",
+        fix="export it again from its editor, as MP4",
+    )
+
+
+def _stuck(item: str) -> Transient:
+    return Transient(
+        "media_stuck",
+        "the disk did not answer, and nothing moved",
+        item=item,
+        rule=f"some progress every {STALL_S:.0f} s",
+        fix="see that the disk answers",
+    )
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """SIGTERM to the group, then SIGKILL: some inputs make ffmpeg deaf to the first."""
+    """SIGTERM to the whole group, then SIGKILL: some inputs make ffmpeg deaf to the first."""
     if process.poll() is not None:
         return
-    _signal(process, signal.SIGTERM)
     try:
+        os.killpg(process.pid, signal.SIGTERM)
         process.wait(GRACE_S)
     except subprocess.TimeoutExpired:
-        _signal(process, signal.SIGKILL)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    except ProcessLookupError:
         process.wait()
 
 
-def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, number)
-
-
-def _failure(item: str, status: int, tail: list[str]) -> AirdateError:
-    """A crash is a result too: the same file would crash it again."""
-    said = next((line for line in reversed(tail) if line), "nothing")
-    if any("No space left" in line or "Disk quota" in line for line in tail):
+def _failed(item: str, ended: Ended) -> Transient | Refused:
+    said = next((line for line in reversed(ended.tail)), "nothing")
+    if any("No space left" in line for line in ended.tail):
         return Transient(
-            "disk_full", "the disk is full", item=item, rule="room for the rendition", fix="free some room there"
+            "disk_full", "the disk is full", item=item, rule="room for the rendition", fix="free some room"
         )
-    how = f"it was ended by signal {-status}" if status < 0 else f"it ended with status {status}"
+    how = f"it was ended by signal {-ended.status}" if ended.status < 0 else f"it gave up with status {ended.status}"
     return Refused(
         "media_damaged",
-        f"ffmpeg could not go through this file: {how} and said: {said}",
+        f"the film cannot be decoded to its end: {how}; it said: {said}",
         item=item,
         rule="a film that decodes from its first picture to its last",
         fix="export it again from its editor, or convert what is left of it with --salvage",
     )
+
+
+def part_of(out: Path) -> Path:
+    """Where a file is written until it is whole: in the same folder, so that the last step is a rename."""
+    return out.with_name(f".{out.name[:80]}.{os.getpid()}-{threading.get_ident()}.part")

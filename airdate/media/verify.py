@@ -1,109 +1,134 @@
-"""The proof: a rendition is looked at like any other file, and decoded, before it gets its name."""
+"""Proof that a rendition is what it should be: its form, and that it decodes. What fails is never handed out."""
 
 from __future__ import annotations
 
-import threading
-
-import ffmpeg as graph
+from pathlib import Path
 
 from airdate.errors import Refused
-from airdate.media.boxes import Boxes
-from airdate.media.ffmpeg import command, source
-from airdate.media.plan import END_GAP_S, FPS_SLACK, H264_PROFILES, NEAR_S, Plan
-from airdate.media.probe import Picture, Probe
-from airdate.media.profile import MAX_BYTES, MAX_FPS, MAX_SIDE, MIN_FPS, MIN_SIDE
+from airdate.media.child import Said, call
+from airdate.media.clauses import END_GAP_S, NEAR_S, is_legal_rate
+from airdate.media.ffmpeg import QUIET, program
+from airdate.media.plan import Plan
+from airdate.media.probe import SCAN_BYTES_A_SECOND, WALL_S, Picture, Probe
+from airdate.media.profile import MAX_BYTES, MAX_SIDE, MIN_SIDE
 from airdate.media.runner import run
 from airdate.post import PlanKind
 
 LENGTH_SLACK_S = 0.05
-"""A rendition may be this much, or a frame, longer or shorter than planned."""
+"""Besides one frame: containers round."""
 
-COPY_SLACK_S = 0.25
-"""A container other than MP4 tells its own length only about."""
-
-ENCODES = (PlanKind.ENCODE, PlanKind.SLIDESHOW)
+LOST_S = 0.25
+"""A rendition that is this much shorter than its source lost pictures that did not decode."""
 
 
-def verify(plan: Plan, output: Probe, *, cancel: threading.Event | None = None) -> None:
-    """Check form and length, and decode: an encode whole (6 % of its cost), a copy at its key frames.
+def verify(plan: Plan, output: Probe) -> None:
+    """Check a finished rendition.
 
     Raises:
-        Refused: it is not what was planned, or does not decode.
+        Refused: it is not what the plan promised; a fault of ours or of a damaged source.
     """
-    item = plan.names[0]
-    faults = form_faults(output) + _length_faults(plan, output)
+    item = plan.inputs[0].name
+    faults = form_faults(output, keeps_matrix=plan.profile.keep_matrix)
+    short = plan.seconds - output.duration_s
+    if plan.kind is PlanKind.ENCODE and short > LOST_S and not plan.profile.salvage and _should_be_whole(plan):
+        raise Refused(
+            "media_damaged",
+            f"only {output.duration_s:.2f} s of {plan.seconds:.2f} s decode",
+            item=item,
+            rule="a film that decodes from its first picture to its last",
+            fix="export it again from its editor, or convert what is left of it with --salvage",
+        )
+    if plan.kind is PlanKind.SLIDESHOW and abs(short) > LENGTH_SLACK_S + 1 / plan.profile.fps:
+        faults.append(f"it lasts {output.duration_s:.2f} s instead of {plan.seconds:.2f} s")
     if faults:
         raise Refused(
             "rendition_faulty",
-            f"the film that came out is not what TikTok takes: {'; '.join(faults)}",
+            f"the rendition is not what TikTok takes: {'; '.join(faults)}",
             item=item,
-            rule="MP4, index first, H.264 8-bit 4:2:0 in BT.709, constant 23 to 60 frames a second",
-            fix="export it again from its editor as MP4 with H.264",
+            rule="the normal form: MP4, index first, H.264 4:2:0 BT.709, constant 23 to 60 frames a second",
+            fix="export the film again from its editor; if that does not help, report it with `airdate probe`",
         )
-    decode(output, item=item, key_frames_only=plan.kind not in ENCODES, cancel=cancel)
+    if plan.kind is PlanKind.ENCODE:
+        decode_whole(output, item=item)
+    else:
+        decode_parts(output, item=item, keys_only=plan.kind is PlanKind.SLIDESHOW)
 
 
-def decode(output: Probe, *, item: str, key_frames_only: bool, cancel: threading.Event | None = None) -> None:
-    """Decode a film to nothing.
-
-    Raises:
-        Refused: a picture or a sound does not decode.
-    """
-    options = {"skip_frame": "nokey"} if key_frames_only else {}
-    given = source(output.path, output.container, **options)
-    full = command(graph.output(given["0"], "pipe:2", f="null", fps_mode="passthrough"))
-    if output.sound is not None:
-        full = command(graph.output(given["0"], given["1"], "pipe:2", f="null", fps_mode="passthrough"))
-    full.insert(1, "-xerror")
-    run(full, item=item, seconds=output.duration_s, cancel=cancel)
+def _should_be_whole(plan: Plan) -> bool:
+    probe = plan.inputs[0]
+    return probe.cut_off is None and probe.picture is not None and probe.picture.starts_whole
 
 
-def form_faults(output: Probe) -> list[str]:
-    """What keeps a film from being the normal form; empty for one that is."""
+def form_faults(output: Probe, *, keeps_matrix: bool = False) -> list[str]:
+    """In what a file differs from the normal form; nothing if it is in it."""
     picture, boxes = output.picture, output.boxes
     if picture is None or boxes is None:
-        return ["it is no MP4 with a picture"]
-    return [fault for fault, found in _faults(output, picture, boxes).items() if found]
+        return ["it is no MP4 film"]
+    checks = [
+        (not boxes.moov_first, "the index is not first"),
+        (boxes.has_metadata, "it carries metadata"),
+        (output.streams > (2 if output.sound else 1), "it has other streams"),
+        (output.size > MAX_BYTES, f"it has {output.size:,} bytes"),
+        (picture.is_turned and not keeps_matrix, f"it is turned by {picture.rotation}"),
+        *_picture_checks(picture),
+        *_sound_checks(output, picture),
+    ]
+    return [fault for is_wrong, fault in checks if is_wrong]
 
 
-def _faults(output: Probe, picture: Picture, boxes: Boxes) -> dict[str, bool]:
-    tags = (picture.matrix, picture.primaries, picture.transfer, picture.range)
+def _picture_checks(picture: Picture) -> list[tuple[bool, str]]:
+    width, height = picture.width, picture.height
+    return [
+        (picture.codec != "h264" or picture.pix_fmt != "yuv420p", f"it is {picture.codec} {picture.pix_fmt}"),
+        (picture.matrix != "bt709" or picture.range != "tv", f"its colour is {picture.matrix} {picture.range}"),
+        (abs(picture.sar - 1) > 0.001, f"its pixels are {picture.sar:.3f} wide"),
+        (width % 2 != 0 or height % 2 != 0, f"its sides are odd: {width}×{height}"),
+        (not all(MIN_SIDE <= side <= MAX_SIDE for side in (width, height)), f"its sides are {width}×{height}"),
+        (picture.is_variable, "its rate is variable"),
+        (not is_legal_rate(picture.fps), f"it has {picture.fps:.3f} frames a second"),
+        (abs(picture.start_s) > NEAR_S, f"it begins at {picture.start_s:.2f} s"),
+    ]
+
+
+def _sound_checks(output: Probe, picture: Picture) -> list[tuple[bool, str]]:
     sound = output.sound
-    end = sound.start_s + sound.duration_s - picture.start_s - output.duration_s if sound else 0.0
-    return {
-        "the index is not first": not boxes.moov_first or boxes.fragmented,
-        "it is cut off": boxes.truncated,
-        "it tells a place, a date, a device or a title": boxes.has_metadata,
-        f"its picture is {picture.codec} {picture.profile} {picture.pix_fmt}": picture.codec != "h264"
-        or picture.profile not in H264_PROFILES
-        or picture.pix_fmt != "yuv420p",
-        f"its colours are marked {tags}": tags != ("bt709", "bt709", "bt709", "tv"),
-        f"it has {picture.width}×{picture.height} pixels": any(
-            side % 2 or not MIN_SIDE <= side <= MAX_SIDE for side in (picture.width, picture.height)
-        ),
-        "its pixels are not square, or it is turned by a tag": abs(picture.sar - 1) > 0.001 or picture.rotation != 0,
-        f"it has {picture.fps:.3f} frames a second": not MIN_FPS - FPS_SLACK <= picture.fps <= MAX_FPS + FPS_SLACK,
-        "its rate varies": picture.is_variable,
-        f"its picture begins at {picture.start_s:.3f} s": abs(picture.start_s) > NEAR_S,
-        "its sound is not AAC-LC": sound is not None and (sound.codec, sound.profile) != ("aac", "LC"),
-        f"its sound begins at {sound.start_s if sound else 0:.3f} s": sound is not None and abs(sound.start_s) > NEAR_S,
-        f"its sound ends {end:+.2f} s from the picture": abs(end) > END_GAP_S,
-        f"it has {output.streams} tracks": output.streams != (2 if sound else 1),
-        f"it has {output.size:,} bytes": output.size > MAX_BYTES,
-    }
+    if sound is None:
+        return []
+    gap = sound.end_s - picture.end_s if sound.end_s is not None else 0.0
+    return [
+        (sound.codec != "aac" or sound.channels > 2, f"its sound is {sound.codec} in {sound.channels} channels"),
+        (abs(gap) > END_GAP_S, f"its sound ends {gap:+.2f} s from the picture"),
+    ]
 
 
-def _length_faults(plan: Plan, output: Probe) -> list[str]:
-    if plan.profile.salvage:
-        return []  # what is left of a damaged film is as long as it is
-    wanted, fps = plan.duration_s, output.picture.fps if output.picture else 1.0
-    slack = max(LENGTH_SLACK_S, 1.5 / max(fps, 1.0)) if plan.kind in ENCODES else COPY_SLACK_S
-    faults = []
-    if abs(output.duration_s - wanted) > slack:
-        faults.append(f"it lasts {output.duration_s:.2f} s instead of {wanted:.2f} s")
-    track = output.boxes.video if output.boxes else None
-    if track is not None and plan.kind in ENCODES:
-        frames = sum(count for _, count in track.gaps)
-        if abs(frames / fps - wanted) > slack:
-            faults.append(f"it has {frames} frames at {fps:.2f} a second for {wanted:.2f} s")
-    return faults
+def decode_whole(output: Probe, *, item: str) -> None:
+    """Decode every picture and sample of an encode: six hundredths of what making it cost. Raises as `run` does."""
+    place = f"file:{Path(output.path).absolute()}"
+    run(
+        [program(), *QUIET, "-xerror", "-f", "mov", "-i", place, "-f", "null", "-"],
+        item=item,
+        seconds=output.duration_s,
+    )
+
+
+def decode_parts(output: Probe, *, item: str, keys_only: bool = False) -> None:
+    """Read every packet, and decode key pictures and both ends: enough where the pictures were copied.
+
+    Args:
+        keys_only: leave the ends out: enough where each group of pictures is one still of our own, many times.
+
+    Raises:
+        Refused: something in it is damaged.
+    """
+    heard: list[Said] = []
+    order = {"path": str(Path(output.path).absolute()), "seconds": output.duration_s, "keys_only": keys_only}
+    wall_s = WALL_S + output.duration_s + output.size / SCAN_BYTES_A_SECOND
+    call("airdate.media.scanning:scan", order, item=item, wall_s=wall_s, on_said=heard.append)
+    if heard[0]["fault"] is not None:
+        raise Refused(
+            "media_damaged",
+            f"the film cannot be decoded to its end: {heard[0]['fault']}",
+            item=item,
+            rule="a film that decodes from its first picture to its last",
+            fix="export it again from its editor, or convert what is left of it with --salvage",
+        )

@@ -20,8 +20,8 @@ from PIL import Image
 from airdate.errors import AirdateError, Refused
 from airdate.media import runner
 from airdate.media.ffmpeg import program
-from airdate.media.normalize import exact_rate, fitted
 from airdate.media.photos import read_photo
+from airdate.media.picture import exact_rate
 from airdate.media.prepare import Prepared, decide, render, verify_kept
 from airdate.media.profile import Framing, Profile
 from airdate.media.runner import run
@@ -304,13 +304,13 @@ def test_photos_are_upright_opaque_and_srgb(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new("RGB", (300, 200), (10, 120, 30)).save(heic, format="HEIF", exif=exif)
-    assert near(colour(read_photo(deep, "deep", within=100)), (128, 128, 128))
-    assert colour(read_photo(grey.with_suffix(".png"), "grey", within=100)) == (255, 255, 255)
-    assert near(colour(read_photo(cmyk, "cmyk", within=100)), (254, 0, 0), by=30)
-    assert read_photo(heic, "heic", within=1000).size in ((200, 300), (300, 200))
+    assert near(colour(read_photo(deep, "deep", frame=(100, 100))), (128, 128, 128))
+    assert colour(read_photo(grey.with_suffix(".png"), "grey", frame=(100, 100))) == (255, 255, 255)
+    assert near(colour(read_photo(cmyk, "cmyk", frame=(100, 100))), (254, 0, 0), by=30)
+    assert read_photo(heic, "heic", frame=(300, 300)).size in ((200, 300), (300, 200))
     plan = decide([heic], QUICK)
     assert plan.inputs[0].photo is not None
-    assert (plan.inputs[0].photo.width, plan.inputs[0].photo.height) == read_photo(heic, "h", within=1000).size
+    assert (plan.inputs[0].photo.width, plan.inputs[0].photo.height) == read_photo(heic, "h", frame=(300, 300)).size
 
 
 def test_a_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
@@ -331,15 +331,6 @@ def test_a_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
 )
 def test_measured_rates_become_exact(fps: float, rate: Fraction) -> None:
     assert exact_rate(fps) == rate
-
-
-@pytest.mark.parametrize("shown", [(1920, 1080), (1080, 1920), (1081, 1919), (640, 640), (4096, 360)])
-@pytest.mark.parametrize("cover", [True, False])
-def test_fitting_never_leaves_the_frame(shown: tuple[int, int], cover: bool) -> None:
-    sides = fitted(shown, (1080, 1920), cover=cover)
-    compare = (lambda a, b: a >= b) if cover else (lambda a, b: a <= b)
-    assert all(compare(side, limit) for side, limit in zip(sides, (1080, 1920), strict=True))
-    assert all(side % 2 == 0 for side in sides)
 
 
 @pytest.mark.parametrize("framing", [Framing.BLUR, Framing.PAD, Framing.CROP])

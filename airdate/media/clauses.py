@@ -1,0 +1,212 @@
+"""The clauses a film must fulfil to be refused, copied or kept; each that fails gives its reason in plain words."""
+
+from __future__ import annotations
+
+from airdate.errors import Refused
+from airdate.media.probe import Picture, Probe, Sound
+from airdate.media.profile import (
+    MAX_BYTES,
+    MAX_FPS,
+    MAX_SIDE,
+    MIN_FPS,
+    MIN_SECONDS,
+    MIN_SIDE,
+    SECONDS_SLACK,
+    Framing,
+    Profile,
+)
+
+NEAR_S = 0.1
+"""Starts of picture and sound may differ from 0 and from each other by this much."""
+
+END_GAP_S = 0.25
+"""Sound may end this much before or after the picture."""
+
+EDGE_FRAMES = 1.5
+"""An edit may hide this many frames: containers round the ends of edits."""
+
+FPS_SLACK = 0.03
+"""Below 23: 22.98 is 23 as some containers round it. Above 60 there is none: a hair above is refused."""
+
+COPIED_PROFILES = ("Baseline", "Constrained Baseline", "Main", "Extended", "High")
+COPIED_RATES = (44_100, 48_000)
+
+SMALLEST_SHORT_SIDE = 720
+"""Where an encode happens anyway, a smaller picture is scaled up to this; and an untagged one is taken for BT.601."""
+
+UNREADABLE_DOLBY_VISION = 5
+"""The only profile whose base layer has colours of its own that nothing but a Dolby decoder can turn into ours."""
+
+
+def refusal(probe: Probe, picture: Picture, profile: Profile, limit: float) -> Refused | None:
+    """Why no plan makes the film postable; None if one may.
+
+    Args:
+        limit: seconds the creator may post.
+    """
+    if probe.boxes is not None and probe.boxes.encrypted:
+        return Refused(
+            "media_encrypted",
+            "the film is encrypted",
+            item=probe.name,
+            rule="a film without DRM",
+            fix="export it without protection",
+        )
+    if picture.dolby_vision == UNREADABLE_DOLBY_VISION:
+        return Refused(
+            "media_dolby_vision_5",
+            "the film is Dolby Vision profile 5, whose colours only a Dolby decoder knows",
+            item=probe.name,
+            rule="SDR, HLG, HDR10, or Dolby Vision 8",
+            fix="export it as SDR, HLG or HDR10",
+        )
+    if probe.cut_off is not None and not profile.salvage:
+        return Refused(
+            "media_truncated",
+            f"the end of the film is missing: {probe.cut_off}",
+            item=probe.name,
+            rule="a file is as long as it says",
+            fix="copy or export it again, or convert what is left of it with --salvage",
+        )
+    return _length_refusal(probe, limit)
+
+
+def _length_refusal(probe: Probe, limit: float) -> Refused | None:
+    seconds = probe.duration_s
+    if seconds < MIN_SECONDS - SECONDS_SLACK:
+        return Refused(
+            "media_too_short",
+            f"the film lasts {seconds:.2f} s",
+            item=probe.name,
+            rule=f"at least {MIN_SECONDS:.0f} s",
+            fix=f"make it {MIN_SECONDS - seconds:.2f} s longer",
+        )
+    if seconds > limit + SECONDS_SLACK:
+        return Refused(
+            "media_too_long",
+            f"the film lasts {seconds:.2f} s",
+            item=probe.name,
+            rule=f"TikTok, Media Transfer Guide: at most {limit:.0f} s for this creator",
+            fix=f"cut {seconds - limit:.2f} s",
+        )
+    return None
+
+
+def encode_reasons(probe: Probe, picture: Picture, profile: Profile) -> list[str]:
+    """Why the picture cannot be copied."""
+    checks = [*_stream_checks(picture, profile), *_time_checks(probe, picture), *_wish_checks(probe, picture, profile)]
+    return [reason for applies, reason in checks if applies]
+
+
+def _stream_checks(picture: Picture, profile: Profile) -> list[tuple[bool, str]]:
+    is_h264 = picture.codec == "h264"
+    small = not all(MIN_SIDE <= side <= MAX_SIDE for side in picture.shown)
+    return [
+        (not is_h264, f"{picture.codec} → H.264, the codec TikTok prefers"),
+        (
+            is_h264 and (picture.profile not in COPIED_PROFILES or picture.pix_fmt not in ("yuv420p", "yuvj420p")),
+            f"{picture.profile or '?'} {picture.pix_fmt} → High 8-bit 4:2:0, which every phone can decode",
+        ),
+        (picture.is_hdr, f"HDR ({'HLG' if picture.transfer == 'arib-std-b67' else 'PQ'}) → SDR BT.709"),
+        (not picture.is_hdr and has_other_colour(picture), f"{_colour(picture)} → BT.709 limited"),
+        (abs(picture.sar - 1) > 0.001, f"pixels {picture.sar:.3f} wide → square"),
+        (picture.is_turned and not profile.keep_matrix, "turned by a tag → turned in the picture itself"),
+        (picture.is_interlaced, "interlaced → progressive"),
+        (picture.width % 2 != 0 or picture.height % 2 != 0, f"{picture.width}×{picture.height} → even sides"),
+        (small, f"{picture.shown[0]}×{picture.shown[1]} → sides of {MIN_SIDE} to {MAX_SIDE} pixels"),
+    ]
+
+
+def _time_checks(probe: Probe, picture: Picture) -> list[tuple[bool, str]]:
+    begins = picture.start_s if probe.boxes is not None else picture.start_s - probe.start_s
+    hides = picture.hidden_s * picture.fps > EDGE_FRAMES
+    return [
+        (picture.is_variable, f"{picture.fps:.2f} frames a second, variable → constant, so that nothing stutters"),
+        (
+            not picture.is_variable and not is_legal_rate(picture.fps),
+            f"{picture.fps:.2f} frames a second → {MIN_FPS:.0f} to {MAX_FPS:.0f}, which TikTok takes",
+        ),
+        (abs(begins) > NEAR_S, f"the picture begins at {begins:.2f} s → 0"),
+        (not picture.starts_whole, "the first pictures cannot be decoded → begun at the first whole one"),
+        (picture.edits > 1, "an edit list with several cuts → cut in the film itself"),
+        (picture.edits <= 1 and hides, f"an edit hides {picture.hidden_s:.2f} s of it → cut in the film itself"),
+    ]
+
+
+def _wish_checks(probe: Probe, picture: Picture, profile: Profile) -> list[tuple[bool, str]]:
+    framed = profile.framing is not Framing.KEEP and picture.shown != (profile.width, profile.height)
+    return [
+        (used_bytes(probe) > MAX_BYTES, f"{probe.size:,} bytes → at most {MAX_BYTES:,}"),
+        (framed, f"framing: {profile.framing} to {profile.width}×{profile.height}"),
+        (probe.cut_off is not None, f"its end is missing ({probe.cut_off}) → what is left of it"),
+    ]
+
+
+def is_legal_rate(fps: float) -> bool:
+    """Whether TikTok takes a constant rate."""
+    return MIN_FPS - FPS_SLACK <= fps <= MAX_FPS + 0.0005
+
+
+def has_other_colour(picture: Picture) -> bool:
+    """BT.601, wide gamuts and full range look wrong when taken for BT.709; so does an untagged small picture."""
+    if picture.range == "pc" or (picture.pix_fmt or "").startswith("yuvj"):
+        return True
+    if picture.primaries in ("bt2020", "smpte431", "smpte432", "film"):
+        return True
+    if picture.matrix is None:
+        return picture.height < SMALLEST_SHORT_SIDE
+    return picture.matrix != "bt709"
+
+
+def _colour(picture: Picture) -> str:
+    return f"colour {picture.matrix or 'untagged'} {picture.primaries or ''} {picture.range or ''}".rstrip()
+
+
+def lacks_tags(picture: Picture) -> bool:
+    """Whether BT.709 colour does not say so of itself."""
+    return (picture.matrix, picture.primaries, picture.transfer, picture.range) != ("bt709", "bt709", "bt709", "tv")
+
+
+def sound_reasons(picture: Picture, sound: Sound | None, profile: Profile) -> list[str]:
+    """Why the sound cannot be copied."""
+    if sound is None:
+        return []
+    gap = sound.end_s - picture.end_s if sound.end_s is not None else 0.0
+    lag = sound.start_s - picture.start_s
+    checks = [
+        (
+            sound.codec != "aac" or sound.profile != "LC",
+            f"sound {' '.join(filter(None, (sound.codec, sound.profile)))} → AAC-LC",
+        ),
+        (sound.channels not in (1, 2), f"{sound.channels} channels → stereo"),
+        (sound.rate not in COPIED_RATES, f"{sound.rate} Hz → 48000 Hz"),
+        (abs(lag) > NEAR_S, f"the sound begins {lag:+.2f} s from the picture → together, with silence or a cut"),
+        (abs(gap) > END_GAP_S, f"the sound ends {gap:+.2f} s from the picture → together"),
+        (profile.loudness is not None, f"loudness → {profile.loudness} LUFS"),
+    ]
+    return [reason for applies, reason in checks if applies]
+
+
+def remux_reasons(probe: Probe) -> list[str]:
+    """Why the container cannot stay."""
+    boxes = probe.boxes
+    if boxes is None or "mp4" not in probe.container or boxes.brand == "qt  ":
+        return ["the container becomes MP4"]
+    checks = [
+        (boxes.fragmented, "the fragments become one film"),
+        (not boxes.moov_first, "the index goes first, so that the film can start before it is all there"),
+        (boxes.has_metadata, "place, date, device and title are taken out"),
+        (probe.streams > (2 if probe.sound else 1), "tracks besides one picture and one sound are taken out"),
+        (probe.size > MAX_BYTES, f"{probe.size:,} bytes → at most {MAX_BYTES:,}, by leaving out what is empty"),
+        (_sound_is_late(probe), "the film begins at 0"),
+    ]
+    return [reason for applies, reason in checks if applies]
+
+
+def _sound_is_late(probe: Probe) -> bool:
+    return probe.sound is not None and abs(probe.sound.start_s) > NEAR_S
+
+
+def used_bytes(probe: Probe) -> int:
+    """The file without its empty boxes."""
+    return probe.boxes.used_bytes if probe.boxes is not None else probe.size

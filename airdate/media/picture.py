@@ -1,0 +1,163 @@
+"""The picture of a rendition: one filter chain from whatever was shot to upright, square, constant BT.709."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import ffmpeg as graph
+
+from airdate.media.clauses import SMALLEST_SHORT_SIDE
+from airdate.media.probe import Picture
+from airdate.media.profile import Framing
+
+BLUR_WIDTH = 72
+"""The background is blurred at this width and scaled up: eight times cheaper than at full size, and looks the same."""
+
+REFERENCE_WHITE = 203
+"""Nits of white in HDR (ITU-R BT.2408): what becomes white in SDR."""
+
+_TAGS = {"range": "tv", "color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709"}
+_MATRICES = {
+    "bt709": "bt709",
+    "smpte170m": "bt601",
+    "bt470bg": "bt601",
+    "fcc": "fcc",
+    "smpte240m": "smpte240m",
+    "bt2020nc": "bt2020",
+    "bt2020c": "bt2020",
+}
+_WIDE = ("bt2020", "smpte431", "smpte432", "film")
+
+Corner = tuple[int, int]
+
+
+def filtered(
+    picture: Picture, stream: Any, size: tuple[int, int], framing: Framing, fps: float, corner: Corner | None
+) -> Any:
+    """The chain. Frames are dropped first, so that none is scaled in vain; framing before tone-mapping likewise.
+
+    Args:
+        corner: left and top of the window that `smart` keeps of the covering picture.
+    """
+    if picture.is_interlaced:
+        stream = stream.filter("bwdif", mode="send_frame", deint="interlaced")
+    rate = exact_rate(fps)
+    stream = stream.filter("fps", fps=f"{rate.numerator}/{rate.denominator}", start_time=0)
+    if picture.has_alpha:
+        # Multiplied by its alpha, a picture is what it would be over black.
+        stream = stream.filter("format", "gbrap").filter("premultiply", inplace=1).filter("format", "gbrp")
+    framed = _framed(picture, stream, size, framing, corner)
+    if picture.is_hdr:
+        # Light levels of the source would tell players that this is still HDR.
+        framed = framed.filter("sidedata", mode="delete")
+    return framed.filter("setsar", 1).filter("setparams", **_TAGS)
+
+
+def _framed(picture: Picture, stream: Any, size: tuple[int, int], framing: Framing, corner: Corner | None) -> Any:
+    """The picture inside the frame, never stretched."""
+    width, height = size
+    if framing is Framing.KEEP:
+        return _scaled(picture, stream, width, height)
+    shown_width, shown_height = picture.shown
+    fit = min(width / shown_width, height / shown_height)
+    inner_width, inner_height = even(shown_width * fit), even(shown_height * fit)
+    if framing in (Framing.CROP, Framing.SMART):
+        cover = covering(picture, size)
+        left, top = corner or ((cover[0] - width) // 2, (cover[1] - height) // 2)
+        return _scaled(picture, stream, *cover).filter("crop", width, height, left, top)
+    left, top = (width - inner_width) // 2, (height - inner_height) // 2
+    if framing is Framing.PAD:
+        front = _scaled(picture, stream, inner_width, inner_height)
+        return front.filter("pad", width, height, left, top, color="black")
+    halves = stream.split()
+    small = (BLUR_WIDTH, even(BLUR_WIDTH * height / width))
+    ground = (
+        _scaled(picture, halves[0], *covering(picture, small), flags="area")
+        .filter("crop", *small)
+        .filter("gblur", sigma=2)
+        .filter("scale", width, height, flags="bicubic")
+        .filter("setsar", 1)
+    )
+    front = _scaled(picture, halves[1], inner_width, inner_height).filter("setsar", 1)
+    return graph.overlay(ground, front, x=left, y=top)
+
+
+def covering(picture: Picture, size: tuple[int, int]) -> tuple[int, int]:
+    """The smallest even size in which the picture covers a frame."""
+    width, height = picture.shown
+    factor = max(size[0] / width, size[1] / height)
+    return max(size[0], even(width * factor)), max(size[1], even(height * factor))
+
+
+def exact_rate(fps: float) -> Fraction:
+    """The fraction a measured rate stands for: 29.97003 is 30000/1001."""
+    near = (Fraction(whole * 1000, part) for whole in (24, 25, 30, 48, 50, 60) for part in (1000, 1001))
+    nearest = min(near, key=lambda rate: abs(float(rate) - fps))
+    return nearest if abs(float(nearest) - fps) < 0.0005 * fps else Fraction(fps).limit_denominator(1001)
+
+
+def even(value: float) -> int:
+    """The nearest even number of pixels, two at least."""
+    return max(2, round(value / 2) * 2)
+
+
+def _scaled(picture: Picture, stream: Any, width: int, height: int, *, flags: str = "bicubic") -> Any:
+    if picture.is_hdr:
+        return _tone_mapped(picture, stream, width, height)
+    if picture.primaries in _WIDE and not _is_rgb(picture):
+        return _narrowed(picture, stream, width, height)
+    options = {"flags": flags, "out_color_matrix": "bt709", "out_range": "tv"}
+    if not _is_rgb(picture):
+        options["in_color_matrix"] = _matrix(picture)
+    if picture.range == "pc":
+        options["in_range"] = "pc"
+    return stream.filter("scale", width, height, **options).filter("format", "yuv420p")
+
+
+def _matrix(picture: Picture) -> str:
+    """What a picture says of itself, or what its size suggests."""
+    assumed = "bt709" if picture.height >= SMALLEST_SHORT_SIDE else "bt601"
+    return _MATRICES.get(picture.matrix or "", assumed)
+
+
+def _is_rgb(picture: Picture) -> bool:
+    formats = ("rgb", "bgr", "gbr", "argb", "abgr", "pal8", "gray", "ya", "yuva", "mono")
+    return picture.has_alpha or (picture.pix_fmt or "").startswith(formats)
+
+
+def _tone_mapped(picture: Picture, stream: Any, width: int, height: int) -> Any:
+    """HDR as SDR: scaled first, because tone-mapping 4K costs eight times as much; mobius kept bright skies best.
+
+    The tags come first because zscale finds no way between colours when one of them is unknown.
+    """
+    return (
+        stream.filter(
+            "setparams",
+            color_primaries=picture.primaries or "bt2020",
+            color_trc=picture.transfer,
+            colorspace=picture.matrix if picture.matrix in _MATRICES else "bt2020nc",
+        )
+        .filter("zscale", w=width, h=height, f="bicubic")
+        .filter("zscale", t="linear", npl=REFERENCE_WHITE)
+        .filter("format", "gbrpf32le")
+        .filter("zscale", p="bt709")
+        .filter("tonemap", "mobius", param=0.3, desat=0)
+        .filter("zscale", t="bt709", m="bt709", r="tv", npl=REFERENCE_WHITE)
+        .filter("format", "yuv420p")
+    )
+
+
+def _narrowed(picture: Picture, stream: Any, width: int, height: int) -> Any:
+    """A wide gamut without HDR, such as Display P3: the same colours in BT.709, as far as it has them."""
+    return (
+        stream.filter(
+            "setparams",
+            color_primaries=picture.primaries,
+            color_trc=picture.transfer or "bt709",
+            colorspace=picture.matrix if picture.matrix in _MATRICES else "bt709",
+            range=picture.range or "tv",
+        )
+        .filter("zscale", w=width, h=height, f="bicubic", p="bt709", t="bt709", m="bt709", r="tv")
+        .filter("format", "yuv420p")
+    )

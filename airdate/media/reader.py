@@ -1,0 +1,378 @@
+"""The child's side of a probe: reads a file's facts with PyAV, Pillow and our own box reader."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from itertools import islice, pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from airdate.errors import Refused
+from airdate.media.boxes import Boxes, read_boxes
+from airdate.media.tracks import Track, is_variable
+
+if TYPE_CHECKING:
+    import av
+    from av.container import InputContainer
+
+FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,mpegvideo,avi,flv,asf,ogg,dv,mxf,gif,apng"
+"""Containers we open; a playlist or a script that names other files is none of them."""
+
+MAX_PIXELS = 71_000_000
+"""Of one picture; a larger header is refused before anything is decoded."""
+
+MAX_STREAMS = 32
+
+FRAMES_LOOKED_AT = 8
+"""Decoded pictures that tell rotation, colour and interlacing; the first of a broadcast may be undecodable."""
+
+PACKETS_LOOKED_AT = 600
+"""Packets read to find them."""
+
+RATE_SLACK = 0.02
+"""Frames may keep to the rate that a file names this loosely: one that is missing makes a film seem slower. Farther
+off, the frames are believed; DV, FLV and fragmented films name rates that they do not keep."""
+
+READ_BYTES = 256 * 1024
+"""At a time."""
+
+_HEAD = 64 * 1024
+_PRIMARIES = {
+    1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "film", 9: "bt2020", 11: "smpte431",
+    12: "smpte432",
+}  # fmt: skip
+_TRANSFERS = {
+    1: "bt709", 4: "gamma22", 5: "gamma28", 6: "smpte170m", 7: "smpte240m", 8: "linear", 11: "iec61966-2-4",
+    13: "iec61966-2-1", 14: "bt2020-10", 15: "bt2020-12", 16: "smpte2084", 18: "arib-std-b67",
+}  # fmt: skip
+_MATRICES = {
+    0: "gbr", 1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "ycgco", 9: "bt2020nc",
+    10: "bt2020c",
+}  # fmt: skip
+_RANGES = {1: "tv", 2: "pc"}
+_ALPHA = ("yuva", "rgba", "argb", "bgra", "abgr", "gbrap", "ya8", "ya16", "pal8")
+
+
+def read(paths: Sequence[str], names: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The facts of each file, as `airdate.media.probe.Probe` holds them.
+
+    Raises:
+        Refused: one of them is no film or picture.
+    """
+    for place, name in zip(paths, names, strict=True):
+        yield _read(Path(place), name)
+
+
+def _read(path: Path, name: str) -> dict[str, Any]:
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    if _looks_like_photo(head):
+        from airdate.media.photos import read_facts  # noqa: PLC0415  (Pillow costs as much as the rest of a probe)
+
+        photo = read_facts(path, name)
+        if photo is not None:
+            return _facts(path, photo["format"], photo=photo)
+    boxes = read_boxes(path)
+    if boxes is not None and not boxes.has_index:
+        raise Refused(
+            "media_truncated",
+            f"the file ends at {path.stat().st_size:,} bytes, before its index",
+            item=name,
+            rule="every box of an MP4 lies inside the file",
+            fix="copy or export it again; the upload, download or recording it came from was cut off",
+        )
+    return _read_film(path, name, head, boxes)
+
+
+def _facts(path: Path, container: str, **found: Any) -> dict[str, Any]:
+    nothing = {"picture": None, "sound": None, "boxes": None, "photo": None, "cut_off": None}
+    base = {"size": path.stat().st_size, "container": container, "start_s": 0.0, "duration_s": 0.0, "streams": 1}
+    return {**nothing, **base, **found}
+
+
+def _looks_like_photo(head: bytes) -> bool:
+    starts = (b"\xff\xd8\xff", b"\x89PNG", b"BM", b"II*\0", b"MM\0*", b"GIF8", b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")
+    heif = head[4:8] == b"ftyp" and head[8:12] in (
+        b"heic",
+        b"heix",
+        b"mif1",
+        b"msf1",
+        b"avif",
+        b"avis",
+        b"heim",
+        b"heis",
+    )
+    return head.startswith(starts) or heif or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
+
+
+def _read_film(path: Path, name: str, head: bytes, boxes: Boxes | None) -> dict[str, Any]:
+    import av  # noqa: PLC0415  (a photo does not need it)
+    from av.error import FFmpegError  # noqa: PLC0415
+
+    av.logging.set_level(av.logging.PANIC)
+    options = {
+        "format_whitelist": FORMATS,
+        "protocol_whitelist": "file",
+        "max_streams": str(MAX_STREAMS),
+        "max_pixels": str(MAX_PIXELS),
+        "threads": "1",
+    }
+    try:
+        with (
+            nameless(path) as file,
+            av.open(file, "r", options=options, metadata_errors="replace", buffer_size=READ_BYTES) as container,
+        ):
+            return _film(path, name, head, container, boxes)
+    except (FFmpegError, ValueError, OSError, ArithmeticError, LookupError, TypeError, AttributeError) as failed:
+        raise _unreadable(name, f"its content is of no kind we know ({type(failed).__name__})") from None
+
+
+def nameless(path: Path) -> BinaryIO:
+    """A file as bytes without a name: one with a pattern in it would be taken for a row of pictures."""
+    return os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC), "rb")
+
+
+def _film(path: Path, name: str, head: bytes, container: InputContainer, boxes: Boxes | None) -> dict[str, Any]:
+    from av.stream import Disposition  # noqa: PLC0415
+
+    videos = [
+        s for s in container.streams.video
+        if s.codec_context is not None and not s.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails)
+    ]  # fmt: skip
+    if not videos:
+        raise _unreadable(name, "it has no moving picture")
+    video = max(videos, key=lambda s: (bool(s.disposition & Disposition.default), s.width * s.height))
+    if video.width * video.height > MAX_PIXELS:
+        raise Refused(
+            "media_picture_too_large",
+            f"its picture is {video.width}×{video.height}",
+            item=name,
+            rule=f"at most {MAX_PIXELS:,} pixels",
+            fix="export it at 4096 pixels or less a side",
+        )
+    look = _look(container, video)
+    if look["frame"] is None:
+        raise _unreadable(name, "no picture in it can be decoded")
+    sounds = [s for s in container.streams.audio if s.codec_context is not None and s.codec_context.sample_rate > 0]
+    sound = max(sounds, key=lambda s: bool(s.disposition & Disposition.default), default=None)
+    times = _times(container, video, sound, boxes)
+    declared = container.duration / 1e6 if container.duration and 0 < container.duration < 2**62 else None
+    duration = times["end_s"] - times["start_s"]
+    if not duration > 0:
+        raise _unreadable(name, "no picture in it has a time")
+    cut_off = _cut_off(path, head, boxes)
+    if cut_off is None and declared is not None and not times["indexed"] and times["last_s"] < 0.9 * declared - 1:
+        cut_off = f"it says that it lasts {declared:.2f} s, and {times['last_s']:.2f} s are there"
+    dolby = boxes.dolby_vision if boxes is not None else _dolby_vision_of_matroska(head)
+    heard = _sound(sound, times) if sound is not None and times["sound_end_s"] != times["sound_start_s"] else None
+    return _facts(
+        path,
+        container.format.name,
+        start_s=(container.start_time or 0) / 1e6,
+        duration_s=duration,
+        streams=len(container.streams) + len(container.chapters()),
+        cut_off=cut_off,
+        picture={**_picture(video, look, times), "dolby_vision": dolby},
+        sound=heard,
+        boxes=asdict(boxes) if boxes is not None else None,
+    )
+
+
+def _look(container: InputContainer, video: av.VideoStream) -> dict[str, Any]:
+    """What only decoded pictures tell; the first packets are enough."""
+    from av.error import FFmpegError  # noqa: PLC0415
+
+    seen: dict[str, Any] = {"rotation": 0, "is_interlaced": False, "matrix": b"", "frame": None}
+    count = 0
+    for packet in islice(container.demux(video), PACKETS_LOOKED_AT):
+        try:
+            frames = packet.decode()
+        except (FFmpegError, ValueError):
+            continue
+        for frame in frames:
+            count += 1
+            seen["is_interlaced"] = seen["is_interlaced"] or frame.interlaced_frame
+            if seen["frame"] is None:
+                seen["frame"], seen["rotation"] = frame, int(frame.rotation)
+                seen["matrix"] = _display_matrix(frame)
+        if count >= FRAMES_LOOKED_AT:
+            break
+    return seen
+
+
+def _display_matrix(frame: av.VideoFrame) -> bytes:
+    data: Any = frame.side_data.get("DISPLAYMATRIX")
+    return bytes(data) if data is not None else b""
+
+
+def _times(
+    container: InputContainer, video: av.VideoStream, sound: av.AudioStream | None, boxes: Boxes | None
+) -> dict[str, Any]:
+    """When picture and sound begin and end, and how evenly the frames come: from the index, else from all packets."""
+    track = boxes.track("vide") if boxes is not None and not boxes.fragmented else None
+    if track is not None and track.samples > 1:
+        heard = boxes.track("soun") if boxes is not None and sound is not None else None
+        return _indexed(track, heard)
+    from av.error import FFmpegError  # noqa: PLC0415
+
+    ends: dict[int, float] = {}
+    starts: dict[int, float] = {}
+    shown: list[float] = []
+    keys: list[float] = []
+    first_is_key, step = True, 0.0
+    chosen = [video] if sound is None else [video, sound]
+    container.seek(0, backward=True)
+    try:
+        for packet in container.demux(*chosen):
+            time = packet.pts if packet.pts is not None else packet.dts
+            if time is None or not packet.size:
+                continue
+            at = float(time * packet.time_base)
+            length = float((packet.duration or 0) * packet.time_base)
+            starts[packet.stream_index] = min(at, starts.get(packet.stream_index, at))
+            ends[packet.stream_index] = max(at + length, ends.get(packet.stream_index, at))
+            if packet.stream_index == video.index:
+                if not shown:
+                    first_is_key = packet.is_keyframe
+                if packet.is_keyframe and not keys:
+                    keys.append(at)
+                shown.append(at)
+                step = length or step
+    except FFmpegError:
+        pass  # what could be read until there decides; a missing end shows in the length
+    shown.sort()
+    gaps = [later - sooner for sooner, later in pairwise(shown)]
+    middle = sorted(gaps)[len(gaps) // 2] if gaps else step
+    end_s = max(ends.get(video.index, 0.0), shown[-1] + middle) if shown else 0.0
+    return {
+        "indexed": False,
+        "start_s": shown[0] if shown else 0.0,
+        "end_s": end_s,
+        "last_s": max(ends.values(), default=0.0) - min(starts.values(), default=0.0),
+        "fps": len(gaps) / sum(gaps) if sum(gaps) > 0 else 0.0,
+        "is_variable": is_variable(gaps),
+        "starts_whole": first_is_key and (not keys or not shown or keys[0] <= shown[0]),
+        "hidden_s": 0.0,
+        "edits": 0,
+        "is_turned": False,
+        "sound_start_s": starts.get(sound.index, 0.0) if sound is not None else 0.0,
+        "sound_end_s": ends.get(sound.index, 0.0) if sound is not None else 0.0,
+    }
+
+
+def _indexed(track: Track, heard: Track | None) -> dict[str, Any]:
+    return {
+        "indexed": True,
+        "start_s": track.start_s,
+        "end_s": track.end_s,
+        "last_s": track.end_s,
+        "fps": track.fps,
+        "is_variable": track.is_variable,
+        "starts_whole": track.starts_whole,
+        "hidden_s": max(track.hidden_lead_s, track.hidden_tail_s),
+        "edits": track.edits,
+        "is_turned": track.is_turned,
+        "sound_start_s": heard.start_s if heard is not None else 0.0,
+        "sound_end_s": heard.end_s if heard is not None else None,
+    }
+
+
+def _picture(video: av.VideoStream, look: dict[str, Any], times: dict[str, Any]) -> dict[str, Any]:
+    context, frame = video.codec_context, look["frame"]
+    told = frame if frame is not None else context
+    pix_fmt = frame.format.name if frame is not None else context.pix_fmt
+    sar = video.sample_aspect_ratio or context.sample_aspect_ratio
+    named = [float(rate) for rate in (video.guessed_rate, video.average_rate, video.base_rate) if rate]
+    measured = times["fps"] or next(iter(named), 0.0)
+    likely = [rate for rate in named if abs(rate - measured) <= RATE_SLACK * measured]
+    codec = context.codec.canonical_name
+    is_webm_alpha = codec in ("vp8", "vp9") and video.metadata.get("alpha_mode") == "1"
+    return {
+        "index": video.index,
+        "codec": codec,
+        "profile": context.profile,
+        "pix_fmt": pix_fmt,
+        "width": frame.width if frame is not None else video.width,
+        "height": frame.height if frame is not None else video.height,
+        "sar": float(sar) if sar and 0.01 < sar < 100 else 1.0,
+        "rotation": look["rotation"],
+        "is_turned": times["is_turned"] or look["rotation"] % 360 != 0 or _mirrors(look["matrix"]),
+        "is_interlaced": look["is_interlaced"],
+        "has_alpha": is_webm_alpha or (pix_fmt or "").startswith(_ALPHA),
+        "fps": min(likely, key=lambda rate: abs(rate - measured), default=measured),
+        "is_variable": times["is_variable"],
+        "matrix": _MATRICES.get(int(told.colorspace)) or _MATRICES.get(int(context.colorspace)),
+        "primaries": _PRIMARIES.get(int(told.color_primaries)) or _PRIMARIES.get(int(context.color_primaries)),
+        "transfer": _TRANSFERS.get(int(told.color_trc)) or _TRANSFERS.get(int(context.color_trc)),
+        "range": _RANGES.get(int(told.color_range)) or _RANGES.get(int(context.color_range)),
+        "start_s": times["start_s"],
+        "end_s": times["end_s"],
+        "hidden_s": times["hidden_s"],
+        "edits": times["edits"],
+        "starts_whole": times["starts_whole"],
+    }
+
+
+def _mirrors(matrix: bytes) -> bool:
+    """Whether a display matrix is another than the identity."""
+    if len(matrix) != 36:
+        return False
+    a, b, _, c, d = struct.unpack("=5i", matrix[:20])
+    return not (a > 0 and d > 0 and b == c == 0)
+
+
+def _sound(stream: av.AudioStream, times: dict[str, Any]) -> dict[str, Any]:
+    context = stream.codec_context
+    return {
+        "index": stream.index,
+        "codec": context.codec.canonical_name,
+        "profile": context.profile,
+        "channels": context.channels,
+        "rate": context.sample_rate,
+        "start_s": times["sound_start_s"],
+        "end_s": times["sound_end_s"],
+    }
+
+
+def _cut_off(path: Path, head: bytes, boxes: Boxes | None) -> str | None:
+    """How a file's own sizes tell that its end is missing."""
+    size = path.stat().st_size
+    if boxes is not None:
+        return f"its boxes reach past its end at {size:,} bytes" if boxes.truncated else None
+    if head[:4] == b"RIFF" and 8 + int.from_bytes(head[4:8], "little") > size + 1:
+        return f"it says that it has {8 + int.from_bytes(head[4:8], 'little'):,} bytes, and {size:,} are there"
+    promised = _matroska_size(head)
+    return f"it says that it has {promised:,} bytes, and {size:,} are there" if promised > size else None
+
+
+def _matroska_size(head: bytes) -> int:
+    """The size a Matroska or WebM file says it has; 0 if it does not say."""
+    at = head.find(b"\x18\x53\x80\x67")
+    if head[:4] != b"\x1a\x45\xdf\xa3" or at < 0 or at + 12 > len(head) or not head[at + 4]:
+        return 0
+    width = 9 - head[at + 4].bit_length()
+    value = int.from_bytes(head[at + 4 : at + 4 + width]) & ((1 << 7 * width) - 1)
+    return 0 if value == (1 << 7 * width) - 1 else at + 4 + width + value
+
+
+def _dolby_vision_of_matroska(head: bytes) -> int | None:
+    """The profile in a Dolby Vision record of a Matroska track."""
+    for kind in (b"dvcC", b"dvvC"):
+        at = head.find(kind)
+        record = head.find(b"\x41\xed", at, at + 32) if at >= 0 else -1
+        if record >= 0 and record + 6 < len(head):
+            return head[record + 5] >> 1
+    return None
+
+
+def _unreadable(name: str, why: str) -> Refused:
+    return Refused(
+        "media_unreadable",
+        f"this is no film or picture we can read: {why}",
+        item=name,
+        rule="MP4, MOV, WebM, MKV, MPEG, AVI and their like, or a photo, judged by content and not by name",
+        fix="export it from its editor as MP4, or give the right file",
+    )

@@ -1,0 +1,249 @@
+"""The child's side of a slideshow: photos into frames, frames into groups of pictures, groups into a film.
+
+A photo stands still for seconds, so its group of pictures is encoded once and repeated as packets; only cross-fades
+are rendered frame by frame. That is less work than encoding every frame, however fast the frames come. Two photos are
+in memory at most.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain, repeat
+from pathlib import Path
+from typing import Any
+
+import av
+from av.video.frame import PictureType
+from av.video.reformatter import ColorRange, Colorspace
+from PIL import Image, ImageFilter
+
+from airdate.media.framing import busiest_window
+from airdate.media.photos import read_photo
+
+GROUP_FRAMES = 15
+"""Longest group of a still: twice as many would make the file a quarter smaller and the work a tenth more."""
+
+MOVING_GROUP_S = 2
+BLUR_WIDTH = 72
+BLUR_RADIUS = 3
+
+OVERSIZE = 1.25
+"""Moving photos are composed this much larger than the frame, so that the nearest view is still sharp."""
+
+ZOOM = 0.10
+"""How much nearer a moving photo comes while it is shown, or farther it goes."""
+
+BT709 = 1
+
+Planes = tuple[Image.Image, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Frames between two key pictures: the unique ones, and how many are shown, beginning over where they run out."""
+
+    unique: Iterator[Planes]
+    count: int
+    shown: int
+
+
+def show(
+    paths: Sequence[str],
+    names: Sequence[str],
+    out: str,
+    size: tuple[int, int],
+    fps: int,
+    each: int,
+    cross: int,
+    framing: str,
+    moving: bool,
+    options: dict[str, str],
+) -> Iterator[dict[str, Any]]:
+    """Write the film; says the part that is done after each segment.
+
+    Args:
+        each: frames a photo is shown, cross-fades included.
+        cross: frames of a cross-fade.
+        options: of the encoder.
+
+    Raises:
+        Refused: a photo cannot be read to its end.
+    """
+    frame = (size[0], size[1])
+    reel = _Reel(out, frame, fps, options | ({} if not moving else {"g": str(MOVING_GROUP_S * fps)}))
+    total = len(paths) * each - (len(paths) - 1) * cross
+    scenes = (
+        _Scene(Path(path), name, frame, framing, each if moving else 0, number)
+        for number, (path, name) in enumerate(zip(paths, names, strict=True))
+    )
+    for segment in _segments(scenes, len(paths), each, cross):
+        reel.add(segment)
+        yield {"done": reel.written / total}
+    reel.close()
+    yield {"done": 1.0}
+
+
+def _segments(scenes: Iterator[_Scene], count: int, each: int, cross: int) -> Iterator[Segment]:
+    before: _Scene | None = None
+    for number, scene in enumerate(scenes):
+        if before is not None and cross:
+            yield Segment(_faded(before, scene, each, cross), cross, cross)
+        first = cross if before is not None else 0
+        last = each - (cross if number < count - 1 else 0)
+        if last > first:
+            yield scene.alone(first, last)
+        before = scene
+
+
+def _faded(before: _Scene, now: _Scene, each: int, cross: int) -> Iterator[Planes]:
+    for step in range(cross):
+        part = (step + 1) / (cross + 1)
+        pairs = zip(before.frame(each - cross + step), now.frame(step), strict=True)
+        yield tuple(Image.blend(old, new, part) for old, new in pairs)
+
+
+class _Scene:
+    """One photo: composed once, as the planes of a YUV picture, and moved over them if it moves."""
+
+    def __init__(self, path: Path, name: str, size: tuple[int, int], framing: str, frames: int, number: int) -> None:
+        self._size, self._frames, self._inward = size, frames, number % 2 == 0
+        large = tuple(round(side * OVERSIZE / 2) * 2 for side in size) if frames else size
+        self._planes = planes_of(compose(path, name, (large[0], large[1]), framing))
+
+    def frame(self, number: int) -> Planes:
+        """The planes at a frame's number."""
+        if not self._frames:
+            return self._planes
+        part = number / max(1, self._frames - 1)
+        near = ZOOM * (part if self._inward else 1 - part)
+        return tuple(
+            plane.resize(
+                (self._size[0] // shrink, self._size[1] // shrink),
+                Image.Resampling.BILINEAR,
+                box=(
+                    plane.width * near / 2,
+                    plane.height * near / 2,
+                    plane.width * (1 - near / 2),
+                    plane.height * (1 - near / 2),
+                ),
+            )
+            for plane, shrink in zip(self._planes, (1, 2, 2), strict=True)
+        )
+
+    def alone(self, first: int, last: int) -> Segment:
+        """The frames in which no other photo is seen."""
+        shown = last - first
+        if self._frames:
+            return Segment((self.frame(number) for number in range(first, last)), shown, shown)
+        groups = -(-shown // GROUP_FRAMES)
+        unique = -(-shown // groups)
+        return Segment(repeat(self._planes, unique), unique, shown)
+
+
+def compose(path: Path, name: str, size: tuple[int, int], framing: str) -> Image.Image:
+    """One photo in the frame: whole over a blurred copy of itself or over black, or cut to fill."""
+    if framing in ("crop", "smart"):
+        photo = read_photo(path, name, frame=size, cover=True)
+        left, top = (photo.width - size[0]) // 2, (photo.height - size[1]) // 2
+        if framing == "smart":
+            left, top = busiest_window([photo], size)
+        return photo.crop((left, top, left + size[0], top + size[1]))
+    front = read_photo(path, name, frame=size)
+    if front.size == size:
+        return front
+    ground = Image.new("RGB", size)
+    if framing != "pad":
+        small = (BLUR_WIDTH, round(BLUR_WIDTH * size[1] / size[0]))
+        ground = _covering(front, small).filter(ImageFilter.GaussianBlur(BLUR_RADIUS))
+        ground = ground.resize(size, Image.Resampling.BICUBIC)
+    ground.paste(front, ((size[0] - front.width) // 2, (size[1] - front.height) // 2))
+    return ground
+
+
+def _covering(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    factor = min(picture.width / size[0], picture.height / size[1])
+    width, height = size[0] * factor, size[1] * factor
+    left, top = (picture.width - width) / 2, (picture.height - height) / 2
+    return picture.resize(size, Image.Resampling.BOX, box=(left, top, left + width, top + height))
+
+
+def planes_of(picture: Image.Image) -> Planes:
+    """An RGB picture as BT.709 limited 4:2:0 planes."""
+    rgb: av.VideoFrame = av.VideoFrame.from_image(picture)  # type: ignore[no-untyped-call]
+    frame = rgb.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG)
+    return tuple(
+        Image.frombytes("L", (plane.width, plane.height), bytes(plane), "raw", "L", plane.line_size, 1)
+        for plane in frame.planes
+    )
+
+
+class _Reel:
+    """An MP4 that is encoded segment by segment; what a segment repeats is copied as packets.
+
+    There are no B-frames: then packets come in the order they are shown, and any beginning of a group is a group.
+    """
+
+    def __init__(self, out: str, size: tuple[int, int], fps: int, options: dict[str, str]) -> None:
+        self._file = av.open(out, "w", format="mp4", options={"movflags": "+faststart"})
+        fixed = {"bf": "0", "sc_threshold": "0", "forced-idr": "1"}
+        self._stream = self._file.add_stream("libx264", rate=fps, options={"g": "600", **options, **fixed})
+        self._stream.width, self._stream.height, self._stream.pix_fmt = *size, "yuv420p"
+        self._stream.sample_aspect_ratio = Fraction(1)
+        context = self._stream.codec_context
+        context.color_range, context.colorspace, context.color_primaries, context.color_trc = 1, BT709, BT709, BT709
+        self._base = Fraction(1, fps)
+        self._size = size
+        self._fed = 0
+        self._open: deque[tuple[int, int]] = deque()
+        self._group: list[av.Packet[Any]] = []
+        self.written = 0
+
+    def add(self, segment: Segment) -> None:
+        """Encode a segment's unique frames."""
+        self._open.append((segment.count, segment.shown))
+        first, frame, drawn = True, None, None
+        for planes in segment.unique:
+            if frame is None or planes is not drawn:
+                frame, drawn = self._drawn(planes), planes
+            frame.pts, frame.time_base = self._fed, self._base
+            frame.pict_type = PictureType.I if first else PictureType.NONE
+            self._fed += 1
+            first = False
+            self._take(self._stream.encode(frame))
+
+    def close(self) -> None:
+        """Encode what is on its way and write the index."""
+        self._take(self._stream.encode(None))
+        self._file.close()
+
+    def _drawn(self, planes: Planes) -> av.VideoFrame:
+        frame = av.VideoFrame(*self._size, "yuv420p")
+        for plane, picture in zip(frame.planes, planes, strict=True):
+            plane.update(picture.tobytes("raw", "L", plane.line_size, 1))
+        frame.colorspace, frame.color_range = BT709, 1
+        return frame
+
+    def _take(self, packets: Sequence[av.Packet[Any]]) -> None:
+        for packet in packets:
+            self._group.append(packet)
+            count, shown = self._open[0]
+            if len(self._group) == count:
+                self._write(self._group, shown)
+                self._open.popleft()
+                self._group = []
+
+    def _write(self, group: list[av.Packet[Any]], shown: int) -> None:
+        whole = [(bytes(packet), packet.is_keyframe) for packet in group]
+        for data, is_key in chain.from_iterable(repeat(whole, -(-shown // len(whole)))):
+            if shown == 0:
+                return
+            packet = av.Packet(data)
+            packet.stream, packet.time_base = self._stream, self._base
+            packet.pts = packet.dts = self.written
+            packet.duration, packet.is_keyframe = 1, is_key
+            self._file.mux_one(packet)
+            self.written += 1
+            shown -= 1

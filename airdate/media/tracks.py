@@ -1,0 +1,174 @@
+"""What the sample tables of one MP4 track say: when its pictures are shown, what an edit hides, where its bytes end."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise, repeat, takewhile
+from statistics import median
+
+_IDENTITY = struct.pack(">9i", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
+_DATED = (b"mvhd", b"tkhd", b"mdhd")
+
+MOST_SAMPLES = 2_000_000
+"""Of one track; ten minutes at 240 frames a second are 144,000, and a table that claims more is not followed."""
+
+NOT_PLAIN = 99
+"""Stands for the number of edits when a list cannot be read or plays at another speed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One box without boxes inside.
+
+    Attributes:
+        track: number of the track it belongs to, from 1; 0 outside tracks.
+    """
+
+    name: bytes
+    track: int
+    body: bytes
+
+    def timescale(self) -> int:
+        """Units a second, of a `mvhd` or `mdhd`."""
+        at = 20 if self.body[:1] == b"\x01" else 12
+        return int.from_bytes(self.body[at : at + 4])
+
+    def is_dated(self) -> bool:
+        """Whether a header tells when the film was made."""
+        return self.name in _DATED and any(self.body[4 : 12 if self.body[:1] == b"\x01" else 8])
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One track of an MP4, its times in seconds of the film.
+
+    Attributes:
+        handler: `vide`, `soun`, or what else it is.
+        entry: name of its sample entry, such as `avc1`.
+        samples: how many the tables list; 0 for a fragmented film.
+        start_s: when its first sample is shown.
+        end_s: when its last one ends.
+        edits: how many parts of the media its edit list shows; 0 without a list.
+        hidden_lead_s: how much an edit hides at its start.
+        hidden_tail_s: how much an edit hides at its end.
+        is_turned: its matrix turns or mirrors it.
+        starts_whole: its first sample is a key picture, and nothing is shown before it.
+        fps: samples a second.
+        is_variable: whether the gaps between them differ visibly.
+        last_byte: where its last chunk begins at least.
+    """
+
+    handler: str
+    entry: str
+    samples: int
+    start_s: float
+    end_s: float
+    edits: int
+    hidden_lead_s: float
+    hidden_tail_s: float
+    is_turned: bool
+    starts_whole: bool
+    fps: float
+    is_variable: bool
+    last_byte: int
+
+
+def read_track(leaves: Sequence[Leaf], movie_scale: int) -> Track:
+    """What the boxes of one track say; a table that is missing or damaged counts as empty."""
+    bodies = {leaf.name: leaf.body for leaf in reversed(leaves)}
+    scale = max(1, next((leaf.timescale() for leaf in leaves if leaf.name == b"mdhd"), 0))
+    shown, media_end = _times(bodies.get(b"stts", b""), bodies.get(b"ctts", b""))
+    edits = _edits(bodies.get(b"elst", b""))
+    parts = [edit for edit in edits if edit[1] >= 0]
+    delay = sum(length for length, _, _ in takewhile(lambda edit: edit[1] < 0, edits))
+    first = min(shown, default=0)
+    begins = parts[0][1] if parts else 0
+    start_s = delay / max(1, movie_scale) + max(0, first - begins) / scale
+    end_s = start_s + max(0, media_end - max(first, begins)) / scale
+    tail_s = 0.0
+    if parts and movie_scale and parts[0][0]:
+        ends_s = delay / movie_scale + sum(length for length, _, _ in parts) / movie_scale
+        tail_s, end_s = max(0.0, end_s - ends_s), min(end_s, ends_s) if shown else ends_s
+    gaps = [(later - sooner) / scale for sooner, later in pairwise(sorted(shown))]
+    keys = _numbers(bodies.get(b"stss", b""))
+    first_key = (keys[0] - 1) if keys else 0
+    return Track(
+        handler=bodies.get(b"hdlr", b"")[8:12].decode("latin-1"),
+        entry=bodies.get(b"entry", b"").decode("latin-1"),
+        samples=len(shown),
+        start_s=start_s,
+        end_s=end_s,
+        edits=NOT_PLAIN if any(rate != 0x10000 for _, _, rate in parts) else len(parts),
+        hidden_lead_s=max(0, begins - first) / scale if parts else 0.0,
+        hidden_tail_s=tail_s,
+        is_turned=_is_turned(bodies.get(b"tkhd", b"")),
+        starts_whole=first_key == 0 and (not shown or shown[0] == first),
+        fps=len(gaps) / sum(gaps) if sum(gaps) > 0 else 0.0,
+        is_variable=is_variable(gaps),
+        last_byte=_last_chunk(bodies),
+    )
+
+
+def is_variable(gaps: Sequence[float]) -> bool:
+    """More than 2 % of the gaps differ from the median by more than a tenth of it (2 ms at least), or one is a hole.
+
+    Args:
+        gaps: seconds between frames, in the order they are shown.
+    """
+    if len(gaps) < 2:
+        return False
+    middle = median(gaps)
+    differing = sum(abs(gap - middle) > max(0.002, 0.1 * middle) for gap in gaps)
+    return differing > 0.02 * len(gaps) or max(gaps) > max(0.5, 4 * middle)
+
+
+def _times(stts: bytes, ctts: bytes) -> tuple[list[int], int]:
+    """When each sample is shown, in decoding order, and when the last one ends; all in units of the media."""
+    runs = _pairs(stts, ">II")
+    if sum(count for count, _ in runs) > MOST_SAMPLES:
+        return [], 0
+    steps = [step for count, delta in runs for step in repeat(delta, count)]
+    decoded = list(accumulate(steps, initial=0))
+    offsets = [
+        offset for count, delta in _pairs(ctts, ">Ii")[: len(steps)] for offset in repeat(delta, min(count, len(steps)))
+    ]
+    offsets += [0] * (len(steps) - len(offsets))
+    shown = [time + offset for time, offset in zip(decoded, offsets, strict=False)][: len(steps)]
+    if not shown:
+        return [], 0
+    last = max(range(len(shown)), key=shown.__getitem__)
+    return shown, shown[last] + steps[-1]
+
+
+def _edits(elst: bytes) -> list[tuple[int, int, int]]:
+    """Length in movie units, media time (-1: nothing is shown) and speed of each edit."""
+    count = int.from_bytes(elst[4:8])
+    form = struct.Struct(">QqI" if elst[:1] == b"\x01" else ">IiI")
+    if len(elst) < 8 + form.size * count:
+        return [(0, 0, NOT_PLAIN)]
+    return list(form.iter_unpack(elst[8 : 8 + form.size * count]))
+
+
+def _pairs(body: bytes, form: str) -> list[tuple[int, int]]:
+    count = min(int.from_bytes(body[4:8]), (len(body) - 8) // 8) if len(body) >= 8 else 0
+    return list(struct.iter_unpack(form, body[8 : 8 + 8 * count]))
+
+
+def _numbers(body: bytes, width: int = 4) -> list[int]:
+    count = min(int.from_bytes(body[4:8]), (len(body) - 8) // width) if len(body) >= 8 else 0
+    return [number for (number,) in struct.iter_unpack(">I" if width == 4 else ">Q", body[8 : 8 + width * count])]
+
+
+def _last_chunk(bodies: dict[bytes, bytes]) -> int:
+    return max([*_numbers(bodies.get(b"stco", b"")), *_numbers(bodies.get(b"co64", b""), 8)], default=0)
+
+
+def _is_turned(tkhd: bytes) -> bool:
+    """Whether a track header's matrix is another than the identity, and the track has a picture."""
+    start = 52 if tkhd[:1] == b"\x01" else 40
+    if len(tkhd) < start + 44:
+        return False
+    width, height = struct.unpack(">II", tkhd[start + 36 : start + 44])
+    return bool(width and height) and tkhd[start : start + 36] != _IDENTITY
