@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from airdate.errors import WrongUsage
-from airdate.post import Mode, Options, Privacy
+from airdate.post import Form, Mode, Options, Privacy
 
 EVENT = "asset.approved"
 
@@ -86,6 +86,8 @@ class Approval(_Part):
         account: the account's name; None where there is only one.
         privacy: None takes the account's standing choice.
         mode: None takes the account's.
+        form: what photos become; `as` in the body.
+        title: of a photo post.
     """
 
     asset_id: _Id
@@ -97,6 +99,8 @@ class Approval(_Part):
     rights: Rights | None = None
     privacy: Privacy | None = None
     mode: Mode | None = None
+    form: Form = Field(Form.SLIDESHOW, alias="as")
+    title: _Text | None = None
     disclosure: Disclosure | None = None
 
     @property
@@ -121,6 +125,8 @@ class Approval(_Part):
             caption=self.caption or "",
             privacy=self.privacy,
             mode=mode,
+            form=self.form,
+            title=self.title or "",
             own_brand=disclosed.own_brand,
             branded_content=disclosed.branded_content,
             ai_generated=disclosed.ai_generated,

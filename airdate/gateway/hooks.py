@@ -1,4 +1,4 @@
-"""The web side of the gateway: one route for approvals, one for health, and nothing else.
+"""The web side of the gateway: a route for approvals, one for TikTok's events, one for health, and nothing else.
 
 A delivery is stored before it is answered, and looked into afterwards: senders give up after a few seconds, and what
 was answered with 200 never comes again.
@@ -12,11 +12,12 @@ import logging
 from collections.abc import Callable, Sequence
 
 from fastapi import FastAPI, Request, Response
-from starlette.requests import ClientDisconnect
 
 from airdate.engine import Engine
 from airdate.errors import Transient
+from airdate.gateway import tiktok
 from airdate.gateway.approval import EVENT, SOURCE
+from airdate.gateway.receiving import READ_S, Rejected, answered, read_body
 from airdate.gateway.signatures import Signed, is_genuine
 from airdate.ledger import deliveries
 
@@ -25,18 +26,7 @@ log = logging.getLogger(__name__)
 MAX_BODY = 256 * 1024
 """Bytes of a delivery; an approval of 35 media has a few thousand."""
 
-READ_S = 10.0
-"""How long a sender may take for its body."""
-
 SECURITY_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
-
-
-class _Rejected(Exception):
-    """The request is answered with this status and no body; the connection ends, for bytes may still be coming."""
-
-    def __init__(self, status: int, why: str) -> None:
-        super().__init__(why)
-        self.status = status
 
 
 def build_app(
@@ -57,19 +47,25 @@ def build_app(
 
     @app.post("/hooks/approvals")
     async def approvals(request: Request) -> Response:
-        try:
+        async def take() -> None:
             signed = _signed(request)
-            body = await _body(request, read_s)
+            body = await read_body(request, most=MAX_BODY, within_s=read_s)
             if signed is None or not is_genuine(keys, signed, body, engine.ledger.now()):
-                raise _Rejected(401, "its signature or its stamp is not right")
+                raise Rejected(401, "its signature or its stamp is not right")
             if await asyncio.to_thread(_store, engine, signed, body):
                 accepted()
-        except _Rejected as rejected:
-            log.warning("%s delivery rejected with %d: %s", SOURCE, rejected.status, rejected)
-            return Response(status_code=rejected.status, headers={"connection": "close"})
-        except ClientDisconnect:
-            return Response(status_code=400)
-        return Response(status_code=200)
+
+        return await answered(SOURCE, take)
+
+    @app.post("/hooks/tiktok")
+    async def events(request: Request) -> Response:
+        async def take() -> None:
+            headers = request.headers.getlist(tiktok.SIGNATURE_HEADER)
+            body = await read_body(request, most=tiktok.MAX_BODY, within_s=read_s)
+            if await asyncio.to_thread(tiktok.store, engine, headers, body):
+                accepted()
+
+        return await answered(tiktok.SOURCE, take)
 
     return app
 
@@ -78,27 +74,10 @@ def _signed(request: Request) -> Signed | None:
     """The security headers; None when one is missing. Of one that is there twice nobody knows which was signed."""
     values = {name: request.headers.getlist(name) for name in SECURITY_HEADERS}
     if any(len(found) > 1 for found in values.values()):
-        raise _Rejected(400, "a security header is there twice")
+        raise Rejected(400, "a security header is there twice")
     if not all(values.values()):
         return None
     return Signed(*(values[name][0] for name in SECURITY_HEADERS))
-
-
-async def _body(request: Request, read_s: float) -> bytes:
-    """The raw bytes that were signed."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > MAX_BODY:
-        raise _Rejected(413, f"it announces {declared} bytes")
-    body = bytearray()
-    try:
-        async with asyncio.timeout(read_s):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > MAX_BODY:
-                    raise _Rejected(413, f"it has more than {MAX_BODY} bytes")
-    except TimeoutError:
-        raise _Rejected(408, f"its body took more than {read_s:.0f} s") from None
-    return bytes(body)
 
 
 def _store(engine: Engine, signed: Signed, body: bytes) -> bool:
@@ -110,7 +89,7 @@ def _store(engine: Engine, signed: Signed, body: bytes) -> bool:
     try:
         is_new = deliveries.accept(engine.ledger, SOURCE, signed.id, body)
     except Transient as away:
-        raise _Rejected(503, str(away)) from None
+        raise Rejected(503, str(away)) from None
     log.info("%s delivery %s of type %s %s", SOURCE, signed.id, kind, "stored" if is_new else "was here before")
     return is_new
 
@@ -121,7 +100,7 @@ def _kind(body: bytes) -> str:
         event = json.loads(body.decode("utf-8"))
         kind = event["type"]
     except (ValueError, RecursionError, TypeError, KeyError):
-        raise _Rejected(400, "its body is no JSON object with a type") from None
+        raise Rejected(400, "its body is no JSON object with a type") from None
     if not isinstance(kind, str):
-        raise _Rejected(400, "its type is no text")
+        raise Rejected(400, "its type is no text")
     return kind

@@ -1,4 +1,4 @@
-"""Turns stored deliveries into posts and runs; a delivery that cannot become one keeps the reason, and blocks no other.
+"""Turns stored approvals into posts and runs; a delivery that cannot become one keeps the reason, and blocks no other.
 
 Nothing here trusts that it runs once: the post has one key for an asset's revision and its account, and the run one
 for the post and its turn.
@@ -11,7 +11,7 @@ import logging
 from airdate import steps
 from airdate.engine import Engine, StartRun, run_name
 from airdate.errors import AirdateError, NeedsPerson, Transient
-from airdate.gateway.approval import read_approval
+from airdate.gateway.approval import SOURCE, read_approval
 from airdate.gateway.taking import take
 from airdate.intake import Intake
 from airdate.ledger import deliveries, posts
@@ -36,7 +36,9 @@ def relay(engine: Engine, start_run: StartRun) -> int:
         Transient: the ledger does not answer.
     """
     with engine.store.locked("relay"):
-        return sum(not _is_relayed(engine, delivery, start_run) for delivery in deliveries.waiting(engine.ledger))
+        return sum(
+            not _is_relayed(engine, delivery, start_run) for delivery in deliveries.waiting(engine.ledger, SOURCE)
+        )
 
 
 def _is_relayed(engine: Engine, delivery: Delivery, start_run: StartRun) -> bool:

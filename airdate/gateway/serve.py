@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import TracebackType
 
 import uvicorn
@@ -17,6 +18,7 @@ from airdate.errors import NeedsPerson
 from airdate.gateway.hooks import build_app
 from airdate.gateway.relay import relay
 from airdate.gateway.signatures import keys_of
+from airdate.gateway.tiktok import heed_all
 from airdate.redact import redact
 
 log = logging.getLogger(__name__)
@@ -38,7 +40,7 @@ def serve(
     port: int = 0,
     ready: Callable[[str], None] = lambda _url: None,
 ) -> None:
-    """Receive approvals until SIGTERM or SIGINT.
+    """Receive approvals and TikTok's events until SIGTERM or SIGINT.
 
     Args:
         port: 0 picks one.
@@ -48,9 +50,19 @@ def serve(
         NeedsPerson: no webhook secret is set, one is malformed, or the address cannot be had.
     """
     keys = keys_of(engine.settings.webhook_secrets)
-    with _listener(host, port) as listener, Relaying(engine, start_run) as relaying:
+    with (
+        _listener(host, port) as listener,
+        Relaying(partial(relay, engine, start_run), "relay") as approvals,
+        # Apart from it, for TikTok may be slow to answer what its own event makes us ask.
+        Relaying(partial(heed_all, engine), "heed") as events,
+    ):
+
+        def accepted() -> None:
+            approvals.wake()
+            events.wake()
+
         config = uvicorn.Config(
-            build_app(engine, keys, relaying.wake),
+            build_app(engine, keys, accepted),
             access_log=False,
             lifespan="off",
             log_config=None,
@@ -64,15 +76,20 @@ def serve(
 
 
 class Relaying:
-    """The relay in the background: at the start, after each delivery, and again while some wait."""
+    """Works deliveries off in the background: at the start, after each new one, and again while some wait."""
 
-    def __init__(self, engine: Engine, start_run: StartRun, *, retry_s: float = RETRY_S) -> None:
-        self._engine = engine
-        self._start_run = start_run
+    def __init__(self, work: Callable[[], int], name: str, *, retry_s: float = RETRY_S) -> None:
+        """Prepare it.
+
+        Args:
+            work: works off what is there, and says how many still wait.
+            name: of its thread.
+        """
+        self._work = work
         self._retry_s = retry_s
         self._wanted = threading.Event()
         self._stopped = False
-        self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def __enter__(self) -> Relaying:
         self._thread.start()
@@ -94,16 +111,16 @@ class Relaying:
             self._wanted.clear()
             if self._stopped:
                 return
-            waits = self._relay()
+            waits = self._round()
             self._wanted.wait(self._retry_s if waits else None)
 
-    def _relay(self) -> bool:
-        """One round; whatever stops it, the next one comes, or approvals would be taken in and lie there unseen."""
+    def _round(self) -> bool:
+        """One round; whatever stops it, the next one comes, or deliveries would be taken in and lie there unseen."""
         try:
-            return relay(self._engine, self._start_run) > 0
+            return self._work() > 0
         except Exception as failed:  # noqa: BLE001
             why = redact(f"{type(failed).__name__}: {failed}")
-            log.error("the relay stopped, and tries again in %.0f s: %s", self._retry_s, why)
+            log.error("%s stopped, and tries again in %.0f s: %s", self._thread.name, self._retry_s, why)
             return True
 
 

@@ -1,20 +1,24 @@
-"""Approval deliveries: stored before they are answered, relayed to a run afterwards, once however often they come."""
+"""Deliveries of webhooks: stored before they are answered, worked off afterwards, once however often they come."""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from airdate.errors import NeedsPerson
 from airdate.ledger.database import Ledger
 from airdate.ledger.schema import deliveries
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One delivery of an approval that still has to become a run.
+    """One delivery that still has to be worked off.
 
     Attributes:
         body: the raw bytes that were signed.
@@ -42,13 +46,21 @@ def accept(ledger: Ledger, source: str, delivery_id: str, body: bytes) -> bool:
     return True
 
 
-def waiting(ledger: Ledger) -> list[Delivery]:
-    """Deliveries that were stored and not relayed yet, oldest first."""
+def waiting(ledger: Ledger, source: str) -> list[Delivery]:
+    """Deliveries of a source that were stored and not worked off yet, oldest first.
+
+    One that was sealed with another key is passed over and goes on waiting: the right key may come back.
+    """
+    is_waiting = (deliveries.c.source == source, deliveries.c.relayed_at.is_(None))
     with ledger.read() as connection:
-        rows = connection.execute(
-            select(deliveries).where(deliveries.c.relayed_at.is_(None)).order_by(deliveries.c.received_at)
-        ).all()
-    return [Delivery(row.id, row.source, ledger.vault.unseal(row.body).encode()) for row in rows]
+        rows = connection.execute(select(deliveries).where(*is_waiting).order_by(deliveries.c.received_at)).all()
+    found = []
+    for row in rows:
+        try:
+            found.append(Delivery(row.id, row.source, ledger.vault.unseal(row.body).encode()))
+        except NeedsPerson as sealed:
+            log.error("delivery %s cannot be opened: %s", row.id, sealed)
+    return found
 
 
 def relayed(

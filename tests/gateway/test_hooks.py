@@ -3,75 +3,23 @@
 from __future__ import annotations
 
 import json
-import socket
 import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
-import uvicorn
 from approval_making import NOW, OLD_SECRET, make_body, sign
+from hook_running import Hooks, running
 from sqlalchemy import select
 
 from airdate.engine import Engine
 from airdate.errors import Transient
-from airdate.gateway.hooks import MAX_BODY, build_app
-from airdate.gateway.signatures import keys_of
+from airdate.gateway.hooks import MAX_BODY
 from airdate.ledger import deliveries
 from airdate.ledger.schema import deliveries as table
 from airdate.post import PostState
-
-
-@dataclass
-class Hooks:
-    """The running hooks, and how often they said that a delivery was stored."""
-
-    url: str
-    engine: Engine
-    stored: int = 0
-
-    def accepted(self) -> None:
-        self.stored += 1
-
-    def post(self, body: bytes, headers: dict[str, str] | None = None) -> httpx.Response:
-        headers = sign(body) if headers is None else headers
-        return httpx.post(f"{self.url}/hooks/approvals", content=body, headers=headers, trust_env=False)
-
-    def kept(self) -> list[str]:
-        with self.engine.ledger.read() as connection:
-            return sorted(connection.execute(select(table.c.id)).scalars())
-
-    def raw(self, request: bytes, *, wait_s: float = 5) -> bytes:
-        """Send these bytes and read to the end of the connection."""
-        parts = urlsplit(self.url)
-        with socket.create_connection((parts.hostname, parts.port), timeout=wait_s) as connection:
-            connection.sendall(request)
-            answer = b""
-            while block := connection.recv(65536):
-                answer += block
-        return answer
-
-
-@contextmanager
-def running(engine: Engine) -> Iterator[Hooks]:
-    hooks = Hooks("", engine)
-    app = build_app(engine, keys_of(engine.settings.webhook_secrets), hooks.accepted, read_s=0.3)
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        hooks.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        while not server.started:
-            time.sleep(0.01)
-        yield hooks
-        server.should_exit = True
-        thread.join()
 
 
 @pytest.fixture
@@ -84,7 +32,7 @@ def test_a_signed_approval_is_stored_before_it_is_answered(hooks: Hooks) -> None
     answer = hooks.post(make_body())
 
     assert (answer.status_code, answer.content) == (200, b"")
-    (delivery,) = deliveries.waiting(hooks.engine.ledger)
+    (delivery,) = deliveries.waiting(hooks.engine.ledger, "approval")
     assert (delivery.id, delivery.source, delivery.body) == ("msg_1", "approval", make_body())
     assert hooks.stored == 1
 

@@ -111,7 +111,7 @@ def test_relays_at_once_make_one_post_and_one_run(engine: Engine, runs: Runs) ->
         thread.join()
 
     assert list(runs.made) == [(the_post(engine).id, 1)]
-    assert deliveries.waiting(engine.ledger) == []
+    assert deliveries.waiting(engine.ledger, "approval") == []
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -18,7 +19,7 @@ from approval_making import DAM, SECRET, Runs, make_body, sign
 
 from airdate.engine import Engine
 from airdate.errors import NeedsPerson, Transient
-from airdate.gateway import serve
+from airdate.gateway import relay, serve
 from airdate.gateway.serve import Relaying
 from airdate.ledger import deliveries, posts
 from airdate.settings import Settings
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.e2e
 PROGRAM = """
 import sys
 from airdate.engine import Engine
-from airdate.gateway import serve
+from airdate.gateway import relay, serve
 
 def start_run(post, *, at, name):
     with open(sys.argv[1], "a") as file:
@@ -143,27 +144,26 @@ def test_the_relay_looks_again_while_prefect_is_away(engine: Engine, runs: Runs)
     runs.error = Transient("prefect_unreachable", "it is away", fix="start it")
     deliveries.accept(engine.ledger, "approval", "msg_1", make_body())
 
-    with Relaying(engine, runs, retry_s=0.05):
+    with Relaying(partial(relay, engine, runs), "relay", retry_s=0.05):
         assert runs.asked.wait(5)
         runs.error = None
         wait_for(lambda: bool(runs.made))
 
-    assert deliveries.waiting(engine.ledger) == []
+    assert deliveries.waiting(engine.ledger, "approval") == []
 
 
-def test_the_relay_sleeps_until_it_is_woken_and_outlives_a_bug(
-    engine: Engine, runs: Runs, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    calls = threading.Semaphore(0)
+def test_the_relay_sleeps_until_it_is_woken_and_outlives_a_bug(engine: Engine, runs: Runs) -> None:
+    calls, mended = threading.Semaphore(0), threading.Event()
 
-    def broken(*_: object) -> int:
+    def broken_at_first() -> int:
         calls.release()
-        raise ValueError("a bug")
+        if not mended.is_set():
+            raise ValueError("a bug")
+        return relay(engine, runs)
 
-    monkeypatch.setattr(sys.modules["airdate.gateway.serve"], "relay", broken)
-    with Relaying(engine, runs, retry_s=60) as relaying:
+    with Relaying(broken_at_first, "relay", retry_s=60) as relaying:
         assert calls.acquire(timeout=5)
-        monkeypatch.undo()
+        mended.set()
         deliveries.accept(engine.ledger, "approval", "msg_1", make_body())
         relaying.wake()
         wait_for(lambda: bool(runs.made))
