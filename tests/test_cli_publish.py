@@ -157,7 +157,7 @@ def test_a_film_goes_live_and_the_same_command_reports_it(shell: Shell, films: P
         ("clip.mov", ("--privacy", "PUBLIC_TO_EVERYONE"), 3, "does not offer PUBLIC_TO_EVERYONE"),
         ("clip.mov", ("--account", "nobody"), 4, "demo"),
         ("clip.mov", ("--mode", "inbox", "--privacy", "SELF_ONLY"), 2, "privacy"),
-        ("clip.mov", ("--as", "photo"), 2, "photo"),
+        ("clip.mov", ("--as", "photo"), 3, "clip.mov"),
         ("clip.mov", ("--at", "2020-01-01T00:00:00+00:00"), 2, "passed"),
         ("clip.mov", ("--at", "2099-01-01T00:00:00"), 2, "zone"),
         ("clip.mov", ("--cover-ms", "-1"), 2, "-1"),
