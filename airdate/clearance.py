@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from airdate.errors import NeedsPerson, Refused, Who
+from airdate.errors import NeedsPerson, Refused, WaitUntil, Who
 from airdate.ledger.accounts import Account
 from airdate.post import Mode, Options, Privacy, check_options
 from airdate.tiktok.answers import CreatorInfo
@@ -22,6 +22,10 @@ FRESH = timedelta(seconds=50)
 
 DURATION_SLACK_S = 0.05
 """A film may be this much over the creator's limit: containers round to a frame."""
+
+
+class Stale(WaitUntil):
+    """What TikTok said of the creator is too old for an init; nothing was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,17 @@ class Clearance:
     def is_fresh(self, now: datetime) -> bool:
         """Whether init may still lean on it."""
         return now - self.at < FRESH
+
+    def check_fresh(self, now: datetime) -> None:
+        """Raise `Stale` unless init may still lean on it; asked right before each attempt."""
+        if not self.is_fresh(now):
+            raise Stale(
+                "clearance_stale",
+                "TikTok's rate kept the post waiting until what it said of the creator was old",
+                rule="TikTok, Content Sharing Guidelines: creator_info is asked anew right before every post",
+                fix="nothing: it is asked again, and the post goes on",
+                not_before=now,
+            )
 
 
 def clear(session: Session, options: Options, duration_s: float, now: datetime) -> Clearance:
@@ -71,7 +86,7 @@ def check_scopes(account: Account, mode: Mode) -> None:
             f"the creator did not grant {needed}; granted: {', '.join(account.scopes)}",
             item=account.name,
             rule=f"mode {mode} needs the scope {needed}",
-            fix=f"let the creator consent again with {needed} ticked, then add the account again",
+            fix=f"let the creator consent again with {needed} ticked: `airdate account connect {account.name}`",
             who=Who.CREATOR,
         )
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from airdate import pulling
 from airdate.calendar.plan import HELD_BY_PERSON, is_held_by_person
 from airdate.engine import Engine
 from airdate.errors import AirdateError, NeedsPerson
@@ -19,10 +20,11 @@ from airdate.ledger import posts
 from airdate.ledger.posts import Post
 from airdate.ledger.schema import posts as table
 from airdate.ledger.schema import submissions
-from airdate.ledger.transitions import SETTLED, UNSENT, move_post, move_submission, note
+from airdate.ledger.transitions import SETTLED, is_unsent, move_post, move_submission, note
 from airdate.outcome import error_record
 from airdate.post import PostState as P
 from airdate.post import SubmissionState as S
+from airdate.post import Transfer
 
 AHEAD = (P.PLANNED, P.PREPARING, P.READY)
 STOPPABLE = (*AHEAD, P.PUBLISHING, P.HELD)
@@ -148,12 +150,16 @@ def hold(engine: Engine, name: str, *, who: str, why: str) -> Post:
 
 
 def cancel(engine: Engine, name: str, *, who: str, why: str) -> Post:
-    """Call a post off.
+    """Call a post off. A photo post that TikTok is fetching is cancelled there, if it is not too late.
 
     Raises:
         NeedsPerson: it has ended, or its last byte is on its way.
     """
     now = engine.ledger.now()
+    with engine.ledger.read() as connection:
+        known = posts.find(connection, name)
+    if pulling.is_cancellable(engine, known):
+        return pulling.cancel(engine, known, who=who, why=why)
     with engine.ledger.write() as connection:
         post = posts.find(connection, name)
         _allow(post, CANCELLABLE, "cancelled")
@@ -200,15 +206,17 @@ def _refused(post: Post, done: str, rule: str) -> AirdateError:
     )
 
 
-def _unsettled(connection: Connection, post: Post) -> list[tuple[int, S]]:
+def _unsettled(connection: Connection, post: Post) -> list[tuple[int, S, Transfer]]:
     rows = connection.execute(
-        select(submissions.c.id, submissions.c.state).where(submissions.c.post_id == post.id).order_by(submissions.c.id)
+        select(submissions.c.id, submissions.c.state, submissions.c.transfer)
+        .where(submissions.c.post_id == post.id)
+        .order_by(submissions.c.id)
     )
-    return [(row.id, S(row.state)) for row in rows if S(row.state) not in SETTLED]
+    return [(row.id, S(row.state), Transfer(row.transfer)) for row in rows if S(row.state) not in SETTLED]
 
 
 def _check_settled(connection: Connection, post: Post) -> None:
-    for number, state in _unsettled(connection, post):
+    for number, state, _ in _unsettled(connection, post):
         raise NeedsPerson(
             "submission_open",
             f"submission {number} of the post is {state}, so it could still go live",
@@ -220,20 +228,21 @@ def _check_settled(connection: Connection, post: Post) -> None:
 
 def _stop(connection: Connection, post: Post, now: datetime) -> None:
     """Close what was begun at TikTok; the rest of its bytes never comes, because the upload URL is thrown away."""
-    for number, state in _unsettled(connection, post):
-        if state not in UNSENT:
+    for number, state, transfer in _unsettled(connection, post):
+        if not is_unsent(transfer, state):
+            sent = "its last bytes are" if transfer is Transfer.UPLOAD else "the word to fetch its pictures is"
             raise NeedsPerson(
                 "cannot_be_stopped",
-                f"its last bytes are on their way or there (its submission is {state}), so it can no longer be stopped",
+                f"{sent} on the way or there (its submission is {state}), so it can no longer be stopped",
                 item=post.id,
-                rule="a post can be stopped until its last bytes are sent",
+                rule="a post can be stopped until its last bytes are sent, or TikTok is asked to fetch it",
                 fix="wait for TikTok's answer with `airdate posts follow`; delete it in TikTok's app if it must go",
             )
         move_submission(connection, number, S.ABANDONED, now=now, upload_url=None)
 
 
 def _settle(connection: Connection, post: Post, to: S, now: datetime, **values: Any) -> None:
-    for number, _ in _unsettled(connection, post):
+    for number, _, _ in _unsettled(connection, post):
         move_submission(connection, number, to, now=now, upload_url=None, **values)
 
 

@@ -27,12 +27,15 @@ class Engine:
 
     Attributes:
         pause: every wait of the engine goes through it, in seconds; tests hand in one that does not wait.
+        longest_wait_s: how long a post may wait in place for its turn at TikTok, in seconds. A worker that other
+            accounts need too sets less, and such a post comes back.
     """
 
     settings: Settings
     ledger: Ledger
     store: Store
     pause: Pause = time.sleep
+    longest_wait_s: float = 60.0
 
     @classmethod
     def open(cls, settings: Settings | None = None) -> Engine:

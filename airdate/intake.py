@@ -20,6 +20,7 @@ from airdate.post import (
     Options,
     PostRequest,
     Privacy,
+    check_cover_photo,
     check_options,
     derive_key,
 )
@@ -68,6 +69,7 @@ def intake(
     holder = accounts.get(engine.ledger, account)
     options = with_standing_privacy(options, holder)
     check_options(options)
+    check_cover_photo(options, len(sources))
     found = [reference(source) for source in sources]
     assets = tuple(_pinned(asset, locator) for asset, locator in found)
     request = PostRequest(

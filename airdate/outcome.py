@@ -40,6 +40,9 @@ def shown_error(post: Post, follower: str | None = None) -> dict[str, Any] | Non
     """
     if post.state is PostState.PROCESSING:
         said = f"{follower} follows it" if follower else "nobody follows it until the next command"
+        if post.error is not None and post.error.get("exit") == OutcomeUnknown.exit_code:
+            known = {name: value for name, value in post.error.items() if name != "exit"}
+            return {**known, "message": f"{known['message']}; {said}"}
         return OutcomeUnknown(
             "unconfirmed" if post.unconfirmed else "processing",
             f"TikTok has the film and has not decided; {said}",

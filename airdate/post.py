@@ -17,6 +17,15 @@ from airdate.errors import Refused, WrongUsage
 CAPTION_UNITS = 2200
 """Longest caption of a video, in UTF-16 code units (TikTok, Direct Post reference)."""
 
+PHOTO_CAPTION_UNITS = 4000
+"""Longest caption of a photo post, which TikTok calls its description (TikTok, Photo Post reference)."""
+
+TITLE_UNITS = 90
+"""Longest title of a photo post; a video has none (TikTok, Photo Post reference)."""
+
+MOST_PHOTOS = 35
+"""Pictures of one photo post (TikTok, Photo Post reference)."""
+
 
 class Privacy(StrEnum):
     """TikTok's four privacy levels; each account offers a part of them."""
@@ -32,6 +41,20 @@ class Mode(StrEnum):
 
     DIRECT = "direct"
     INBOX = "inbox"
+
+
+class Form(StrEnum):
+    """What photos become: a film that shows them in turn, or TikTok's own photo post. A film stays a film."""
+
+    SLIDESHOW = "slideshow"
+    PHOTO = "photo"
+
+
+class Transfer(StrEnum):
+    """How TikTok gets what it is asked to take: we send a film, or it fetches photos from our address."""
+
+    UPLOAD = "upload"
+    PULL = "pull"
 
 
 class PostState(StrEnum):
@@ -102,7 +125,15 @@ class AssetRef:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """All that changes how one post appears. Comment, duet and stitch are off until a person allows them."""
+    """All that changes how one post appears. Comment, duet and stitch are off until a person allows them.
+
+    Attributes:
+        cover_ms: the film's picture at this millisecond is the cover; None leaves it to TikTok.
+        form: what photos become.
+        title: of a photo post; its caption is what TikTok calls the description.
+        auto_music: let TikTok add music to a photo post.
+        cover_photo: the cover of a photo post, counted from 1; None means the first.
+    """
 
     caption: str = ""
     privacy: Privacy | None = None
@@ -114,6 +145,10 @@ class Options:
     branded_content: bool = False
     ai_generated: bool = False
     cover_ms: int | None = None
+    form: Form = Form.SLIDESHOW
+    title: str = ""
+    auto_music: bool = False
+    cover_photo: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values, for the ledger."""
@@ -121,9 +156,16 @@ class Options:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Options:
-        """The reverse of `as_dict`."""
+        """The reverse of `as_dict`; what an older version did not write has its default."""
         privacy = values.get("privacy")
-        return cls(**{**values, "privacy": Privacy(privacy) if privacy else None, "mode": Mode(values["mode"])})
+        return cls(
+            **{
+                **values,
+                "privacy": Privacy(privacy) if privacy else None,
+                "mode": Mode(values["mode"]),
+                "form": Form(values.get("form", Form.SLIDESHOW)),
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,12 +226,15 @@ class Original:
 
 @dataclass(frozen=True, slots=True)
 class Rendition:
-    """What is sent to TikTok.
+    """What is sent to TikTok: a film, or the fitted pictures of a photo post.
 
     Attributes:
+        path: the film, or the list of the pictures (`airdate.photo_set`).
+        sha256: of the film, or of the pictures' bytes in their order.
+        size: in bytes, of the same.
         reasons: plain words on what was decided and why, in order.
-        duration_s: seconds of the finished film.
-        content_type: `video/mp4` for every rendition we make; a kept original may only be MP4 too.
+        duration_s: seconds of the finished film; 0 for pictures.
+        content_type: `video/mp4` for every film we make; a kept original may only be MP4 too.
     """
 
     path: Path
@@ -258,18 +303,16 @@ def derive_key(account: str, mode: Mode, assets: tuple[AssetRef, ...]) -> str:
 def check_options(options: Options) -> None:
     """Raise `WrongUsage` or `Refused` for what no account could publish.
 
-    Sources: TikTok, Direct Post reference (caption), Content Sharing Guidelines (branded content), and the inbox
-    endpoint, which carries none of privacy, disclosure or the AI label.
+    Sources: TikTok, Direct Post and Photo Post reference (caption, title), Content Sharing Guidelines (branded
+    content), and the inbox endpoints, which carry none of privacy, disclosure or the AI label.
     """
-    units = utf16_units(options.caption)
-    if units > CAPTION_UNITS:
-        raise Refused(
-            "caption_too_long",
-            f"the caption has {units} UTF-16 units, {units - CAPTION_UNITS} more than TikTok takes",
-            item="caption",
-            rule=f"at most {CAPTION_UNITS} UTF-16 units; an emoji counts two or more",
-            fix=f"shorten it by {units - CAPTION_UNITS} units",
-        )
+    is_photo = options.form is Form.PHOTO
+    _check_units("caption_too_long", "caption", options.caption, PHOTO_CAPTION_UNITS if is_photo else CAPTION_UNITS)
+    _check_units("title_too_long", "title", options.title, TITLE_UNITS)
+    if is_photo:
+        _check_photo(options)
+    else:
+        _check_film(options)
     if options.cover_ms is not None and options.cover_ms < 0:
         raise WrongUsage(
             "cover_negative",
@@ -290,7 +333,71 @@ def check_options(options: Options) -> None:
         )
 
 
+def _check_units(code: str, name: str, text: str, most: int) -> None:
+    units = utf16_units(text)
+    if units > most:
+        raise Refused(
+            code,
+            f"the {name} has {units} UTF-16 units, {units - most} more than TikTok takes",
+            item=name,
+            rule=f"at most {most} UTF-16 units; an emoji counts two or more",
+            fix=f"shorten it by {units - most} units",
+        )
+
+
+def _check_film(options: Options) -> None:
+    for_photos = {
+        "title": bool(options.title),
+        "auto_music": options.auto_music,
+        "cover_photo": options.cover_photo is not None,
+    }
+    _refuse_given(
+        for_photos,
+        "film_carries_no_options",
+        "a film",
+        rule="TikTok, Direct Post reference: title, music by TikTok and cover photo belong to photo posts",
+        fix="post the photos with --as photo, or leave these out; a film's text is its caption",
+    )
+
+
+def _check_photo(options: Options) -> None:
+    for_films = {
+        "allow_duet": options.allow_duet,
+        "allow_stitch": options.allow_stitch,
+        "ai_generated": options.ai_generated,
+        "cover_ms": options.cover_ms is not None,
+    }
+    _refuse_given(
+        for_films,
+        "photo_carries_no_options",
+        "a photo post",
+        rule="TikTok, Photo Post reference: duet, stitch, the AI label and a cover time have no form for photos",
+        fix="leave them out, or post the photos as a slideshow film, which carries them",
+    )
+    if options.cover_photo is not None and not 1 <= options.cover_photo <= MOST_PHOTOS:
+        raise WrongUsage(
+            "cover_photo_outside",
+            f"there is no photo {options.cover_photo}",
+            item="cover_photo",
+            rule=f"photos are counted from 1, and a post has at most {MOST_PHOTOS}",
+            fix="give the number of one of the post's photos",
+        )
+
+
+def check_cover_photo(options: Options, count: int) -> None:
+    """Raise `WrongUsage` when the cover is none of the post's `count` photos."""
+    if options.cover_photo is not None and options.cover_photo > count:
+        raise WrongUsage(
+            "cover_photo_outside",
+            f"there is no photo {options.cover_photo} among {count}",
+            item="cover_photo",
+            rule="photos are counted from 1",
+            fix="give the number of one of the post's photos",
+        )
+
+
 def _check_inbox(options: Options) -> None:
+    is_photo = options.form is Form.PHOTO
     carried_by_none = {
         "privacy": options.privacy is not None,
         "allow_comment": options.allow_comment,
@@ -300,13 +407,21 @@ def _check_inbox(options: Options) -> None:
         "branded_content": options.branded_content,
         "ai_generated": options.ai_generated,
         "cover_ms": options.cover_ms is not None,
+        "auto_music": options.auto_music,
     }
-    given = [name for name, is_given in carried_by_none.items() if is_given]
-    if given:
-        raise WrongUsage(
-            "inbox_carries_no_options",
-            f"a draft in the creator's inbox cannot carry {', '.join(given)}",
-            item=given[0],
-            rule="TikTok, Upload reference: the inbox endpoint takes the film alone",
-            fix="leave them to the creator, or post with mode direct",
-        )
+    _refuse_given(
+        carried_by_none,
+        "inbox_carries_no_options",
+        "a draft in the creator's inbox",
+        rule="TikTok, Photo Post reference: a draft takes title, description and cover besides the photos"
+        if is_photo
+        else "TikTok, Upload reference: the inbox endpoint takes the film alone",
+        fix="leave them to the creator, or post with mode direct",
+    )
+
+
+def _refuse_given(given: dict[str, bool], code: str, what: str, *, rule: str, fix: str) -> None:
+    """Refuse what cannot be carried, by name: dropped without a word, it would be missed only when the post is out."""
+    names = [name for name, is_given in given.items() if is_given]
+    if names:
+        raise WrongUsage(code, f"{what} cannot carry {', '.join(names)}", item=names[0], rule=rule, fix=fix)

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
-from airdate.clearance import Clearance, clear
+from airdate import gates
+from airdate.clearance import Clearance, Stale, clear
 from airdate.engine import Engine
 from airdate.errors import NeedsPerson, OutcomeUnknown, Refused, WaitUntil
 from airdate.files import SealedFile, seal
@@ -19,7 +20,7 @@ from airdate.ledger import posts, submissions
 from airdate.ledger.leases import Lease
 from airdate.ledger.posts import Post
 from airdate.ledger.submissions import Submission
-from airdate.ledger.transitions import SETTLED, UNSENT
+from airdate.ledger.transitions import SETTLED, is_unsent
 from airdate.post import Mode, PostState, Rendition, SubmissionState
 from airdate.tiktok.chunks import ChunkPlan
 from airdate.tiktok.client import PostInfo
@@ -37,6 +38,9 @@ UPLOAD_MARGIN = timedelta(seconds=60)
 
 MAX_ABANDONED = 4
 """Uploads of one post that were begun and never finished, before a person is asked; none of them can go live."""
+
+MAX_STALE = 4
+"""How often in a row TikTok's rate may keep an init waiting until what it said of the creator is old."""
 
 LAPSED = "upload_url_lapsed"
 """The upload's word for: our own margin ended it."""
@@ -121,6 +125,7 @@ class _Publication:
         self.session = session
         self.on_progress = on_progress
         self.opened: int | None = None
+        self.stale = 0
 
     def run(self, clearance: Clearance) -> Post:
         while True:
@@ -129,7 +134,10 @@ class _Publication:
             match next_step(last, self.ledger.now()):
                 case Next.INIT:
                     self._check_count(known)
-                    clearance = self._init(clearance)
+                    try:
+                        clearance = self._init(clearance)
+                    except Stale as stale:
+                        clearance = self._again(stale)
                 case Next.ABANDON if last:
                     self._move(last, SubmissionState.ABANDONED)
                 case Next.RESUME if last:
@@ -159,7 +167,7 @@ class _Publication:
 
     def _init(self, clearance: Clearance) -> Clearance:
         """Ask TikTok for an upload; the ledger knows that we ask before we do, and the answer before any byte."""
-        self.session.wait_for_turn("init")
+        self.session.wait_for_turn("init", self.engine.longest_wait_s)
         if not clearance.is_fresh(self.ledger.now()):
             clearance = clear(self.session, self.post.options, self.rendition.duration_s, self.ledger.now())
         plan = ChunkPlan.for_size(self.film.size)
@@ -171,6 +179,7 @@ class _Publication:
             mode=mode,
             sha256=self.film.sha256,
             plan=(plan.size, plan.chunk_size, plan.count),
+            gate=gates.at_begin(self.ledger, self.post),
         )
         asked_at = self.ledger.now()
         submission = self._move(submission, SubmissionState.ASKED, asked_at=asked_at)
@@ -178,8 +187,12 @@ class _Publication:
             if mode is Mode.INBOX or clearance.creator is None:
                 opened = self.session.init_inbox(plan)
             else:
-                opened = self.session.init_video(PostInfo.of(self.post.options, clearance.creator), plan)
+                info = PostInfo.of(self.post.options, clearance.creator)
+                opened = self.session.init_video(info, plan, lambda: clearance.check_fresh(self.ledger.now()))
             url = check_upload_url(opened.upload_url, self.engine.settings.tiktok_upload_hosts)
+        except Stale:
+            self._move(submission, SubmissionState.ABANDONED)
+            raise
         except (Refused, NeedsPerson, WaitUntil) as refused:
             self._move(submission, SubmissionState.FAILED, fail_reason=refused.code, log_id=refused.log_id)
             raise
@@ -194,6 +207,13 @@ class _Publication:
         )
         posts.store(self.ledger, self.post.id, epoch=self.lease.epoch, publish_id=opened.publish_id)
         return clearance
+
+    def _again(self, stale: Stale) -> Clearance:
+        """Ask TikTok for the creator anew, because the waits for its rate have outlasted the last answer."""
+        self.stale += 1
+        if self.stale >= MAX_STALE:
+            raise stale
+        return clear(self.session, self.post.options, self.rendition.duration_s, self.ledger.now())
 
     def _send(self, submission: Submission) -> None:
         """Send what TikTok does not have, from the very file that was hashed before init."""
@@ -223,6 +243,7 @@ class _Publication:
                 hooks=hooks,
                 pause=self.engine.pause,
                 now=self.ledger.now,
+                was_committed=submission.state is SubmissionState.COMMITTING,
             )
         except UploadUrlDead as dead:
             self._ask_once(hooks.submission, refused=dead.code != LAPSED)
@@ -296,7 +317,11 @@ class _Publication:
             status = self.session.status(submission.publish_id)
         except OutcomeUnknown:
             return Progress(uploaded_bytes=None, finished=False)
-        return Progress(uploaded_bytes=status.uploaded_bytes, finished=status.status in BEYOND_UPLOAD)
+        sent = status.uploaded_bytes
+        if submission.state is SubmissionState.OPEN and sent is not None and sent >= submission.film_size - 1:
+            log.warning("%s: TikTok says it has %s bytes, and the last chunk was never sent", self.post.id, sent)
+            sent = None
+        return Progress(uploaded_bytes=sent, finished=status.status in BEYOND_UPLOAD)
 
     def _accepted(self, submission: Submission) -> Post:
         unconfirmed = submission.acknowledged < submission.film_size
@@ -319,9 +344,10 @@ class _Publication:
         to: SubmissionState,
         *,
         log_id: str | None = None,
+        gate: submissions.Gate = submissions.open_gate,
         **values: object,
     ) -> Submission:
-        return submissions.move(self.ledger, submission, self.lease.epoch, to, log_id=log_id, **values)
+        return submissions.move(self.ledger, submission, self.lease.epoch, to, log_id=log_id, gate=gate, **values)
 
 
 class _Hooks:
@@ -336,8 +362,15 @@ class _Hooks:
         self._publication.lease.check()
 
     def before_last(self) -> None:
-        """The commit mark: from here on a new init is forbidden until TikTok says that this one cannot go live."""
-        self.submission = self._publication._move(self.submission, SubmissionState.COMMITTING)
+        """The commit mark: from here on a new init is forbidden until TikTok says that this one cannot go live.
+
+        Raises:
+            Frozen: somebody froze publishing; the upload stays open, and may go on within its hour.
+        """
+        publication = self._publication
+        self.submission = publication._move(
+            self.submission, SubmissionState.COMMITTING, gate=gates.at_mark(publication.ledger, publication.post)
+        )
 
     def acknowledged(self, uploaded: int) -> None:
         """TikTok has taken this many bytes."""
@@ -360,7 +393,7 @@ def abandon_unsent(engine: Engine, lease: Lease) -> bool:
     last = known[-1] if known else None
     if last is None or last.state in SETTLED:
         return False
-    if last.state in UNSENT:
+    if is_unsent(last.transfer, last.state):
         submissions.move(engine.ledger, last, lease.epoch, SubmissionState.ABANDONED, upload_url=None)
         return False
     return True

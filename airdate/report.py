@@ -10,7 +10,7 @@ from airdate.ledger import posts, submissions
 from airdate.ledger.posts import Event, Post
 from airdate.ledger.submissions import Submission
 from airdate.outcome import shown_error
-from airdate.post import Mode
+from airdate.post import Mode, PlanKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +21,15 @@ class Report:
     submissions: tuple[Submission, ...]
     events: tuple[Event, ...]
 
-    def facts(self) -> dict[str, Any]:
-        """The `posts show` object of the contract."""
+    def facts(self, follower: str | None = None) -> dict[str, Any]:
+        """The `posts show` object of the contract.
+
+        Args:
+            follower: who asks TikTok further about a post in processing; None when nobody does.
+        """
         return {
             **self.post.outcome().as_dict(),
-            "error": shown_error(self.post),
+            "error": shown_error(self.post, follower),
             "events": [event.as_dict() for event in self.events],
             "submissions": [submission.as_dict() for submission in self.submissions],
         }
@@ -53,15 +57,18 @@ class Report:
 
     def _rows(self) -> list[tuple[str, object]]:
         post, options = self.post, self.post.options
-        switches = ("allow_comment", "allow_duet", "allow_stitch", "own_brand", "branded_content", "ai_generated")
+        allowed = ("allow_comment", "allow_duet", "allow_stitch")
+        switches = (*allowed, "own_brand", "branded_content", "ai_generated", "auto_music")
         rendition = post.rendition or {}
         log_ids = [log_id for submission in self.submissions for log_id in submission.log_ids]
-        caption = "Caption (shown to the creator, not sent)" if options.mode is Mode.INBOX else "Caption"
+        is_unsent = options.mode is Mode.INBOX and rendition.get("plan") != PlanKind.PHOTO
+        caption = "Caption (shown to the creator, not sent)" if is_unsent else "Caption"
         return [
             ("Post", post.id),
             ("Goes to", post.target),
             ("Came from", ", ".join(asset.asset_id for asset in post.assets)),
             ("Revision", ", ".join(asset.revision[:16] for asset in post.assets if asset.revision)),
+            ("Title", options.title),
             (caption, options.caption),
             ("Privacy", options.privacy),
             ("Switched on", ", ".join(name for name in switches if getattr(options, name)) or "nothing"),
@@ -71,6 +78,7 @@ class Report:
             ("publish_id", post.publish_id),
             ("log_id", ", ".join(log_ids)),
             ("TikTok post", ", ".join(post.tiktok_post_ids)),
+            ("Taken down", f"{post.taken_down_at:%Y-%m-%d %H:%M:%S} UTC" if post.taken_down_at else None),
         ]
 
 

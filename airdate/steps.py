@@ -12,21 +12,23 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-from airdate import publishing
+from airdate import brake, gates, photo_set, publishing, pull_store, pulling
 from airdate.clearance import Clearance, clear
 from airdate.engine import Engine
 from airdate.errors import AirdateError, NeedsPerson, Refused, Transient, WaitUntil
+from airdate.files import seal
 from airdate.following import Watch, follow
 from airdate.intake import Intake
-from airdate.ledger import accounts, posts
+from airdate.ledger import accounts, caps, posts, rates
 from airdate.ledger.leases import Holder, Lease, claim_or_wait
 from airdate.ledger.posts import Post
-from airdate.ledger.transitions import LeaseLost
+from airdate.ledger.transitions import LeaseLost, move_post, note
 from airdate.media import prepare as media
 from airdate.media.profile import Profile
 from airdate.outcome import UNFINISHED, error_record, exit_status
-from airdate.post import LatePolicy, Original, PlanKind, PostState, Rendition
+from airdate.post import Form, LatePolicy, Original, PlanKind, PostState, Rendition
 from airdate.report import report
 from airdate.sandbox.seed import is_sandbox_key
 from airdate.settings import TIKTOK_API_URL
@@ -133,22 +135,36 @@ def due(engine: Engine, post: Post, *, turn: int | None = None) -> Post:
 
 def _in_time(engine: Engine, post: Post) -> Post:
     """Apply the lateness policy; only to posts of which nothing was sent yet."""
+    error = _too_late(post, engine.ledger.now())
+    if error is None:
+        return post
+    _give_up_slot(engine, post, error)
+    raise error
+
+
+def _too_late(post: Post, at: datetime, stopped: WaitUntil | None = None) -> NeedsPerson | None:
+    """The error of a post that would go out at `at`, if that is too late for it; `stopped` says what makes it wait."""
     waiting = post.state in (PostState.PLANNED, PostState.PREPARING, PostState.READY)
     if not waiting or post.slot is None or post.late_minutes is None or post.late_policy is LatePolicy.PUBLISH:
-        return post
-    late = engine.ledger.now() - post.slot
+        return None
+    late = at - post.slot
     if late <= timedelta(minutes=post.late_minutes):
-        return post
-    to = PostState.MISSED if post.late_policy is LatePolicy.MISS else PostState.HELD
-    error = NeedsPerson(
+        return None
+    minutes = f"{late.total_seconds() / 60:.0f} minutes late"
+    return NeedsPerson(
         "too_late",
-        f"the post is {late.total_seconds() / 60:.0f} minutes late",
+        f"the post is {minutes}" if stopped is None else f"the post would be {minutes}: {stopped.message}",
         item=post.id,
         rule=f"at most {post.late_minutes} minutes late, then {post.late_policy}",
         fix="move it with `airdate calendar move`, send it now with `airdate posts retry`, or cancel it",
+        log_id=stopped.log_id if stopped is not None else None,
     )
-    posts.move(engine.ledger, post.id, to, who="clock", why=error.message, error=error_record(error))
-    raise error
+
+
+def _give_up_slot(engine: Engine, post: Post, error: NeedsPerson, *, epoch: int | None = None) -> Post:
+    to = PostState.MISSED if post.late_policy is LatePolicy.MISS else PostState.HELD
+    kept = {"error": error_record(error), "not_before": None}
+    return posts.move(engine.ledger, post.id, to, who="clock", why=error.message, epoch=epoch, **kept)
 
 
 def fetch(engine: Engine, lease: Lease, *, on_progress: OnProgress | None = None) -> tuple[Original, ...]:
@@ -189,18 +205,34 @@ def prepare(
         Transient: the disk is full, or the encoder was stopped.
     """
     post = _reach(engine, lease, PostState.PREPARING, "preparing the film")
+    missing = pull_store.missing_settings(engine.settings)
+    wants_photos = post.options.form is Form.PHOTO
     profile = profile or Profile()
     names = [Path(original.ref.asset_id).name for original in originals]
+    if wants_photos and not missing and not publishing.is_open(engine, post.id):
+        # A slideshow whose upload was begun goes on as that, whatever the settings say by now.
+        rendition = photo_set.fitted(engine, originals, names, cancel=cancel)
+        posts.store(engine.ledger, post.id, epoch=lease.epoch, rendition=posts.rendition_columns(rendition))
+        return rendition
     plan = media.decide([original.path for original in originals], profile, names=names)
     if plan.refusal is not None:
         raise plan.refusal
+    if wants_photos and missing:
+        photo_set.check_slideshow(plan.kind, post.options, missing)
     if plan.kind is PlanKind.KEEP:
         rendition = _rendition(media.verify_kept(plan))
     else:
-        key = rendition_key([original.sha256 for original in originals], asdict(profile), plan.kind)
+        key = rendition_key([original.sha256 for original in originals], _facts(profile), plan.kind)
         rendition = _rendered(engine, key, plan, on_progress, cancel)
+    if wants_photos and missing:
+        rendition = photo_set.as_slideshow(rendition, missing)
     posts.store(engine.ledger, post.id, epoch=lease.epoch, rendition=posts.rendition_columns(rendition))
     return rendition
+
+
+def _facts(profile: Profile) -> dict[str, Any]:
+    """The profile as plain JSON; music counts by its content, because a file may change under its name."""
+    return asdict(profile) | {"music": seal(profile.music).sha256 if profile.music is not None else None}
 
 
 def _rendered(
@@ -243,12 +275,13 @@ def check(engine: Engine, lease: Lease, rendition: Rendition) -> Clearance:
     """Everything that can be known before init; never cached.
 
     Raises:
-        Refused, NeedsPerson, WaitUntil: as `airdate.clearance.clear`.
+        Refused, NeedsPerson, WaitUntil: as `airdate.clearance.clear` and `airdate.gates.pass_gates`.
     """
     post = _reach(engine, lease, PostState.READY, "the film is ready")
     if publishing.is_open(engine, post.id):
         # An upload that was begun goes on whatever TikTok would say to a new one; a new one is cleared anew.
         return Clearance(datetime.min.replace(tzinfo=UTC), None)
+    gates.pass_gates(engine.ledger, post)
     with Session(engine.settings, engine.ledger, post.account, engine.pause) as session:
         return clear(session, post.options, rendition.duration_s, engine.ledger.now())
 
@@ -261,7 +294,11 @@ def publish(
     *,
     on_progress: OnProgress | None = None,
 ) -> Post:
-    """Bring every byte to TikTok by the ledger's order; the post is `processing` afterwards."""
+    """Bring every byte to TikTok, or have it fetch the pictures, by the ledger's order; `processing` afterwards."""
+    if (settled := pulling.settle(engine, lease)) is not None:
+        return settled
+    if rendition.plan is PlanKind.PHOTO:
+        return pulling.publish(engine, lease, rendition, clearance)
     return publishing.publish(engine, lease, rendition, clearance, on_progress)
 
 
@@ -291,6 +328,9 @@ def fail(engine: Engine, lease: Lease, error: AirdateError) -> Post:
     post = posts.get(engine.ledger, lease.post_id)
     if isinstance(error, LeaseLost) or post.state not in UNFINISHED:
         return post
+    _learn(engine, post, error)
+    if (settled := pulling.settle(engine, lease)) is not None:
+        return settled
     if isinstance(error, Transient | WaitUntil):
         return _rest(engine, lease, post, error)
     if publishing.abandon_unsent(engine, lease):
@@ -315,23 +355,46 @@ def fail(engine: Engine, lease: Lease, error: AirdateError) -> Post:
     )
 
 
+def _learn(engine: Engine, post: Post, error: AirdateError) -> None:
+    """What stopped one post may tell about all: a cap that is reached, a fault of TikTok's."""
+    brake.heard(engine.ledger, post.account, error)
+    caps.learn(engine.ledger, accounts.get(engine.ledger, post.account), error.code)
+
+
 def _rest(engine: Engine, lease: Lease, post: Post, error: AirdateError) -> Post:
-    """The post goes on by itself later: a new turn, not before an instant."""
+    """The post goes on by itself later: a new turn, not before an instant, and not after its lateness."""
     now = engine.ledger.now()
     until = error.not_before if isinstance(error, WaitUntil) else now + PAUSE_AFTER_FAULT
+    if error.code == rates.FULL:
+        until += _queue(engine, post) // rates.LIMITS["init"] * rates.WINDOW
     to = post.state
     if isinstance(error, WaitUntil) and post.state is PostState.PUBLISHING and not publishing.is_open(engine, post.id):
         to = PostState.READY
-    return posts.move(
-        engine.ledger,
-        post.id,
-        to,
-        who=lease.owner,
-        why=f"{error.code}: {error.message}",
-        epoch=lease.epoch,
-        error=error_record(error),
-        not_before=until,
-        turn=post.turn + 1,
+    why = f"{error.code}: {error.message}"
+    rested = {"error": error_record(error), "not_before": until, "turn": post.turn + 1}
+    with engine.ledger.write() as connection:
+        move_post(connection, post.id, to, who=lease.owner, why=why, now=now, epoch=lease.epoch, **rested)
+        if to is post.state and (post.error or {}).get("code") != error.code:
+            note(connection, post.id, to, to, who=lease.owner, why=why, now=now)
+    post = posts.get(engine.ledger, post.id)
+    # A wait that ends too late is told now, not when it has ended. When a freeze ends nobody knows.
+    if isinstance(error, WaitUntil) and not isinstance(error, gates.Frozen):
+        late = _too_late(post, until, error)
+        return post if late is None else _give_up_slot(engine, post, late, epoch=lease.epoch)
+    return post
+
+
+def _queue(engine: Engine, post: Post) -> int:
+    """How many posts of the account wait for its rate already; each takes a place in a minute to come."""
+    now = engine.ledger.now()
+    others = posts.listed(engine.ledger, states=[PostState.READY, PostState.PUBLISHING])
+    return sum(
+        other.account == post.account
+        and other.id != post.id
+        and (other.error or {}).get("code") == rates.FULL
+        and other.not_before is not None
+        and other.not_before > now
+        for other in others
     )
 
 
@@ -360,13 +423,13 @@ def _walk(
     with hold(engine, post_id, waiting=waiting) as lease:
         post = resume(engine, lease)
         try:
+            if post.state is PostState.PROCESSING:
+                post = _followed(engine, post_id, tell)
             while post.state in UNFINISHED and not is_ahead(engine, post):
                 originals = fetch(engine, lease, on_progress=lambda part: tell("fetch", part))
                 rendition = prepare(engine, lease, originals, on_progress=lambda part: tell("prepare", part))
                 cleared = check(engine, lease, rendition)
                 publish(engine, lease, rendition, cleared, on_progress=lambda part: tell("publish", part))
-                post = _followed(engine, post_id, tell)
-            if post.state is PostState.PROCESSING:
                 post = _followed(engine, post_id, tell)
         except LeaseLost:
             raise
@@ -382,7 +445,12 @@ def is_ahead(engine: Engine, post: Post) -> bool:
 
 
 def resume(engine: Engine, lease: Lease) -> Post:
-    """Take up a post that the engine itself had held: whoever runs it again says that the cause is mended."""
+    """Take up a post that the engine itself had held: whoever runs it again says that the cause is mended.
+
+    A photo post whose request was on its way when its worker ended is brought to where that leads.
+    """
+    if (settled := pulling.settle(engine, lease)) is not None:
+        return settled
     post = posts.get(engine.ledger, lease.post_id)
     if post.state is PostState.HELD and post.error is not None and post.error["code"] not in ("held", "too_late"):
         return posts.move(

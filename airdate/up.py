@@ -97,6 +97,26 @@ def running(home: Path) -> Addresses | None:
     return None
 
 
+def joined(settings: Settings) -> Settings:
+    """The settings of a command beside the running `airdate up --sandbox` of its home: its TikTok is the sandbox.
+
+    Who names a TikTok in the environment means that one.
+    """
+    machine = running(settings.home)
+    if machine is None or machine.sandbox is None or "tiktok_api_url" in settings.model_fields_set:
+        return settings
+    return settings.model_copy(update=_turned_to(machine.sandbox))
+
+
+def _turned_to(sandbox: dict[str, str]) -> dict[str, Any]:
+    """The settings that turn Airdate to a sandbox."""
+    return {
+        "tiktok_api_url": sandbox["api"],
+        "tiktok_auth_url": sandbox["auth"],
+        "tiktok_upload_hosts": (sandbox["upload"].partition("://")[2].strip("/"),),
+    }
+
+
 def up(
     settings: Settings,
     *,
@@ -317,11 +337,7 @@ class _Machine:
         child = self._start("sandbox", arguments, settings_environment(self.settings))
         wait_until(child, lambda: child.announced() is not None, within_s=READY_S, pause=self.stop.pause)
         there = child.announced() or {}
-        changed: dict[str, Any] = {
-            "tiktok_api_url": there["api"],
-            "tiktok_auth_url": there["auth"],
-            "tiktok_upload_hosts": (there["upload"].partition("://")[2].strip("/"),),
-        }
+        changed = _turned_to(there)
         if not self.settings.webhook_secrets:
             changed["webhook_secrets"] = (SecretStr(webhook_secret(self.settings.home)),)
         self.settings = self.settings.model_copy(update=changed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Final, Literal
@@ -24,9 +24,10 @@ from airdate.intake import Intake, intake
 from airdate.ledger import accounts, posts
 from airdate.ledger.leases import Holder
 from airdate.ledger.posts import Post
+from airdate.ledger.switches import FROZEN
 from airdate.ledger.transitions import LeaseLost
 from airdate.outcome import UNFINISHED, shown_error
-from airdate.post import Consent, Mode, Options, PostState, Privacy
+from airdate.post import Consent, Form, Mode, Options, PostState, Privacy
 from airdate.redact import redact
 from blocks.tiktok_account import store_changed
 from flows import process
@@ -34,6 +35,10 @@ from flows.start import start_run
 from tasks.work import Work, in_thread
 
 STANDING: Final = "the account's standing choice"
+
+LONGEST_WAIT_S = 10.0
+"""Seconds a run waits in place for its account's rate at TikTok. The queue has few places: runs of one busy account
+that waited a minute each would keep those of all others out."""
 
 PrivacyChoice = Literal[
     "the account's standing choice",
@@ -43,6 +48,7 @@ PrivacyChoice = Literal[
     "SELF_ONLY",
 ]
 ModeChoice = Literal["the account's standing choice", "direct", "inbox"]
+FormChoice = Literal["slideshow", "photo"]
 
 
 def _name() -> str:
@@ -71,6 +77,10 @@ async def publish_post(
     branded_content: bool = False,
     ai_generated: bool = False,
     cover_ms: Annotated[int, Field(ge=0)] | None = None,
+    photos_as: FormChoice = "slideshow",
+    title: str = "",
+    auto_music: bool = False,
+    cover_photo: Annotated[int, Field(ge=1)] | None = None,
     turn: int | None = None,
 ) -> State[Any]:
     """Take one film, or photos in order, to a TikTok account, and follow it until TikTok decided.
@@ -90,6 +100,10 @@ async def publish_post(
         branded_content: Disclose: it is a paid partnership with a third party. It cannot be SELF_ONLY.
         ai_generated: Label it as made with AI.
         cover_ms: The film's picture at this millisecond becomes the cover; None lets TikTok choose.
+        photos_as: What photos become: one film, or TikTok's own photo post. A film stays a film.
+        title: Of a photo post, at most 90 UTF-16 units; its text is the caption.
+        auto_music: Let TikTok add music to a photo post.
+        cover_photo: The cover of a photo post, counted from 1; None means the first.
         turn: Leave it at None. The calendar sets it, to know an old run from the wanted one.
     """
     process.begin()
@@ -109,10 +123,15 @@ async def publish_post(
             "branded_content": branded_content,
             "ai_generated": ai_generated,
             "cover_ms": cover_ms,
+            "form": Form(photos_as),
+            "title": title,
+            "auto_music": auto_music,
+            "cover_photo": cover_photo,
         },
     )
     try:
-        with await in_thread(Engine.open) as engine:
+        with await in_thread(Engine.open) as opened:
+            engine = replace(opened, longest_wait_s=LONGEST_WAIT_S)
             post = await _known(engine, asked) if not source else await _recorded(engine, asked)
             return await _taken_out(engine, post, turn)
     except AirdateError as error:
@@ -236,13 +255,13 @@ async def _walked(work: Work, *, again: bool) -> Post:
     if again:
         await in_thread(steps.resume, engine, work.lease)
     post = await in_thread(posts.get, engine.ledger, work.post_id)
+    if post.state is PostState.PROCESSING:
+        post = await tasks.follow(work)
     while post.state in UNFINISHED:
         originals = await tasks.fetch(work)
         rendition = await tasks.prepare(work, originals)
         clearance = await tasks.check(work, rendition)
         await tasks.publish(work, rendition, clearance)
-        post = await tasks.follow(work)
-    if post.state is PostState.PROCESSING:
         post = await tasks.follow(work)
     return post
 
@@ -272,6 +291,8 @@ def ended(post: Post) -> State[Any]:
             return Cancelled(message=why or "the post was cancelled")
         case PostState.FAILED | PostState.HELD | PostState.MISSED:
             return Failed(name=post.state.value.capitalize(), message=f"{error.get('code', post.state)}: {why}")
+        case _ if error.get("code") == FROZEN:
+            return Completed(name="Frozen", message=why)
         case _:
             when = f" at {post.not_before:%Y-%m-%d %H:%M %Z}" if post.not_before else ""
             return Completed(name="Waiting", message=f"goes on by itself{when}: {why}")

@@ -13,13 +13,13 @@ from typing import TypeVar
 
 from airdate.calendar.slots import instant
 from airdate.errors import AirdateError, WrongUsage
-from airdate.post import AssetRef, LatePolicy, Mode, Options, Privacy
+from airdate.post import AssetRef, Form, LatePolicy, Mode, Options, Privacy
 from airdate.redact import redact
 from airdate.sources.reference import reference
 
-FLAGS = ("allow_comment", "allow_duet", "allow_stitch", "own_brand", "branded_content", "ai_generated")
+FLAGS = ("allow_comment", "allow_duet", "allow_stitch", "own_brand", "branded_content", "ai_generated", "auto_music")
 REQUIRED = ("id", "slot", "zone", "account", "source", "caption", "privacy")
-OPTIONAL = ("mode", *FLAGS, "late_minutes", "late_policy")
+OPTIONAL = ("mode", "as", "title", *FLAGS, "late_minutes", "late_policy")
 COLUMNS = REQUIRED + OPTIONAL
 FILLED = ("id", "slot", "zone", "account", "source")
 """Columns in which every row says something; a caption may be empty, and privacy the account's standing choice."""
@@ -127,6 +127,9 @@ class RowReader:
             own_brand=self._flag("own_brand"),
             branded_content=self._flag("branded_content"),
             ai_generated=self._flag("ai_generated"),
+            form=self._choice("as", Form) or Form.SLIDESHOW,
+            title=self._cells["title"],
+            auto_music=self._flag("auto_music"),
         )
         mode = self._choice("mode", Mode)
         late_minutes = self._late_minutes()

@@ -15,17 +15,17 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 
-from airdate import steps
+from airdate import gates, steps
 from airdate.calendar.apply import Applied, apply
 from airdate.engine import Engine, StartRun, run_name
 from airdate.errors import AirdateError, NeedsPerson
 from airdate.intake import command_consent
-from airdate.ledger import Ledger, posts
+from airdate.ledger import Ledger, posts, submissions, switches
 from airdate.ledger.leases import Holder, claim
 from airdate.ledger.owner import is_gone
 from airdate.ledger.posts import Post
 from airdate.ledger.schema import posts as table
-from airdate.ledger.transitions import note
+from airdate.ledger.transitions import SETTLED, is_unsent, note
 from airdate.post import PostState as P
 
 log = logging.getLogger(__name__)
@@ -62,6 +62,7 @@ class Ticked:
         runs: the runs that were made or found, one for each post that wanted one.
         late: posts that were held or missed for their lateness.
         back: posts that their workers had left behind.
+        stops: what keeps posts of all accounts waiting: a freeze, an incident at TikTok.
         errors: what stopped a part of the tick; the rest was done.
     """
 
@@ -69,6 +70,7 @@ class Ticked:
     runs: list[str] = field(default_factory=list)
     late: list[str] = field(default_factory=list)
     back: list[str] = field(default_factory=list)
+    stops: list[str] = field(default_factory=list)
     errors: list[AirdateError] = field(default_factory=list)
 
     @contextmanager
@@ -96,9 +98,13 @@ def tick(engine: Engine, start_run: StartRun) -> Ticked:
         with ticked.part():
             who = command_consent(engine.ledger.now()).who
             ticked.applied = apply(engine, engine.settings.calendar, who=who, kind="standing")
+    with ticked.part():
+        gates.tend(engine.ledger)
+        ticked.stops = gates.stops(engine.ledger)
+    is_frozen = switches.frozen(engine.ledger) is not None
     for found in _unattended(engine.ledger):
         with ticked.part():
-            _attend(engine, found, start_run, ticked)
+            _attend(engine, found, start_run, ticked, is_frozen=is_frozen)
     return ticked
 
 
@@ -133,13 +139,15 @@ def _wants_run(post: Post, now: datetime, *, is_reserved: bool) -> bool:
     return quiet or (post.state is P.PLANNED and post.origin not in TAKEN_OUT_BY_THEMSELVES)
 
 
-def _attend(engine: Engine, found: _Unattended, start_run: StartRun, ticked: Ticked) -> None:
+def _attend(engine: Engine, found: _Unattended, start_run: StartRun, ticked: Ticked, *, is_frozen: bool) -> None:
     post = found.post
     starts = max((at for at in (post.slot, post.not_before) if at is not None), default=None)
     ahead = starts if starts is not None and starts > engine.ledger.now() else None
     if ahead is None and _is_too_late(engine, post):
         ticked.late.append(post.id)
         return
+    if is_frozen and not _is_sent(engine.ledger, post):
+        return  # its run could only find the switch; when that is lifted, the next look makes it
     if found.left_behind:
         if not bring_back(engine, post):
             return
@@ -148,6 +156,13 @@ def _attend(engine: Engine, found: _Unattended, start_run: StartRun, ticked: Tic
     ticked.runs.append(start_run(post, at=ahead, name=run_name(post)))
     posts.mark_run(engine.ledger, post.id, post.turn)
     _reserve(engine.ledger, post, (ahead or engine.ledger.now()) + PATIENCE)
+
+
+def _is_sent(ledger: Ledger, post: Post) -> bool:
+    """Whether something of the post may be at TikTok already, so that there is more to do for it than to send."""
+    known = submissions.of_post(ledger, post.id)
+    last = known[-1] if known else None
+    return last is not None and last.state not in SETTLED and not is_unsent(last.transfer, last.state)
 
 
 def _reserve(ledger: Ledger, post: Post, until: datetime) -> None:

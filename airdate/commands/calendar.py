@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from airdate import calendar
@@ -20,6 +20,7 @@ def plan(path: Path) -> Answer:
     """
     with Engine.open() as engine:
         found = calendar.preview(engine, path)
+        warnings = calendar.crowded(engine, path)
     return _answer(
         path.stem,
         added=(row.id for row in found.add),
@@ -27,6 +28,7 @@ def plan(path: Path) -> Answer:
         unchanged=(row.id for row in found.unchanged),
         cancelled=(row_of(post) for post in found.cancel),
         kept={row_of(kept.post): kept.why for kept in found.keep},
+        warnings=warnings,
     )
 
 
@@ -38,6 +40,7 @@ def apply(path: Path) -> Answer:
     """
     with Engine.open() as engine:
         done = calendar.apply(engine, path, who=command_consent(engine.ledger.now()).who)
+        warnings = calendar.crowded(engine, path)
     return _answer(
         done.calendar,
         added=done.added,
@@ -45,6 +48,7 @@ def apply(path: Path) -> Answer:
         unchanged=done.unchanged,
         cancelled=done.cancelled,
         kept=done.kept,
+        warnings=warnings,
     )
 
 
@@ -57,9 +61,11 @@ def show_all() -> Answer:
     return Answer({"posts": found}, table(head, rows) if rows else "no calendar was applied yet")
 
 
-def _answer(name: str, *, kept: Mapping[str, str], **rows: Iterable[str]) -> Answer:
+def _answer(name: str, *, kept: Mapping[str, str], warnings: Sequence[str], **rows: Iterable[str]) -> Answer:
     done = {kind: list(ids) for kind, ids in rows.items()}
     lines = [f"{name}: " + ", ".join(f"{len(ids)} {kind}" for kind, ids in done.items())]
     lines += [f"  {kind}: {', '.join(ids)}" for kind, ids in done.items() if ids and kind != "unchanged"]
     lines += [f"  kept as it is: {row}: {why}" for row, why in kept.items()]
-    return Answer({"calendar": name, **done, "kept": dict(kept), "error": None}, "\n".join(lines))
+    lines += [f"  warning: {warning}" for warning in warnings]
+    document = {"calendar": name, **done, "kept": dict(kept), "warnings": list(warnings), "error": None}
+    return Answer(document, "\n".join(lines))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from airdate import decisions
 from airdate.commands import publish
+from airdate.commands.opened import open_engine
 from airdate.commands.publish import Runs
 from airdate.console import Answer
 from airdate.engine import Engine, run_name
@@ -53,7 +54,7 @@ def resolve(name: str, found: Finding) -> Answer:
         NeedsPerson: TikTok is not what it waits for.
     """
     _check(found)
-    with Engine.open() as engine:
+    with open_engine() as engine:
         who = _who(engine)
         if found.published:
             why = found.reason or f"{who} found it live"

@@ -29,7 +29,6 @@ class Wish:
     Attributes:
         mode: None takes the account's.
         at: ISO 8601 with its offset; None means now.
-        form: `slideshow` or `photo`, what several pictures become.
     """
 
     sources: tuple[str, ...]
@@ -38,7 +37,6 @@ class Wish:
     mode: Mode | None
     at: str | None
     key: str | None
-    form: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,6 @@ def publish(wish: Wish, runs: Runs | None, say: Callable[[str], None]) -> Answer
     Raises:
         AirdateError: nothing was recorded, or what was recorded has another outcome than this command may change.
     """
-    _check_form(wish.form)
     slot = parse_slot(wish.at) if wish.at is not None else None
     with Engine.open() as engine:
         post = _recorded(engine, wish, slot)
@@ -83,17 +80,6 @@ def publish(wish: Wish, runs: Runs | None, say: Callable[[str], None]) -> Answer
         if steps.is_ahead(engine, post):
             return _planned(engine, post, runs)
         return answer(post, follower=runs.follower if runs else None)
-
-
-def _check_form(form: str | None) -> None:
-    if form == "photo":
-        raise WrongUsage(
-            "photo_post_unsupported",
-            "this version sends photos as a slideshow film, not as TikTok's own photo post",
-            item="--as",
-            rule="--as takes slideshow",
-            fix="leave --as out, or give --as slideshow",
-        )
 
 
 def _recorded(engine: Engine, wish: Wish, slot: datetime | None) -> Post:

@@ -49,6 +49,7 @@ class Lease:
         self.epoch = epoch
         self._seconds = seconds
         self._confirmed = ledger.now()
+        self._at_least = self._confirmed
         self._stop = threading.Event()
         self.lost = threading.Event()
         self._thread = threading.Thread(target=self._keep, name=f"lease {post_id}", daemon=True)
@@ -73,7 +74,8 @@ class Lease:
         if self.lost.is_set():
             raise LeaseLost(self.post_id)
         now = self._ledger.now()
-        if now - self._confirmed < timedelta(seconds=self._seconds / 2):
+        # A clock that was put back would otherwise keep the answer for as long as it was put back.
+        if abs(now - self._confirmed) < timedelta(seconds=self._seconds / 2):
             return
         with self._ledger.read() as connection:
             row = connection.execute(
@@ -83,11 +85,26 @@ class Lease:
             self.lost.set()
             raise LeaseLost(self.post_id)
 
+    def outlive(self, seconds: float) -> None:
+        """Hold the post for at least this long from now, whether the lease is renewed meanwhile or not.
+
+        For a request that must not be on its way while somebody else believes to be alone with the post.
+
+        Raises:
+            LeaseLost: the lease is no longer this worker's.
+        """
+        now = self._ledger.now()
+        self._at_least = now + timedelta(seconds=seconds)
+        if not self._update(lease_until=self._at_least):
+            self.lost.set()
+            raise LeaseLost(self.post_id)
+        self._confirmed = now
+
     def _keep(self) -> None:
         while not self._stop.wait(self._seconds / RENEWALS_PER_LEASE):
             try:
                 now = self._ledger.now()
-                if not self._update(lease_until=now + timedelta(seconds=self._seconds)):
+                if not self._update(lease_until=max(self._at_least, now + timedelta(seconds=self._seconds))):
                     self.lost.set()
                     return
                 self._confirmed = now

@@ -29,6 +29,10 @@ class Post:
         run_turn: the last turn a scheduled run was made for.
         not_before: the work is not allowed before this instant (a rate, a cap).
         rendition: `sha256`, `size`, `plan`, `reasons`, `duration_s`, once it is made.
+        look_at: when TikTok is asked about it next; None is at once.
+        watched_until: a delivered or published post is looked at until then; None for one that is not.
+        missing_since: a look found it gone; only the next look is believed.
+        taken_down_at: since when it is known to be public no more.
     """
 
     id: str
@@ -54,6 +58,10 @@ class Post:
     tiktok_post_ids: tuple[str, ...]
     created_at: datetime
     updated_at: datetime
+    look_at: datetime | None = None
+    watched_until: datetime | None = None
+    missing_since: datetime | None = None
+    taken_down_at: datetime | None = None
 
     def outcome(self) -> Outcome:
         """The contract's view of it."""

@@ -7,18 +7,31 @@ window: no minute, wherever it begins, holds more calls than slots.
 
 from __future__ import annotations
 
+import logging
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from airdate.errors import WaitUntil
 from airdate.ledger.database import Ledger
 from airdate.ledger.schema import rate_slots
 
-LIMITS = {"init": 6, "creator_info": 20, "status": 30}
-"""Calls a minute per user access token (TikTok, API reference). Other calls have no documented limit."""
+_log = logging.getLogger(__name__)
+
+LIMITS = {"init": 6, "creator_info": 20, "status": 30, "video": 60}
+"""Calls a minute per user access token (TikTok, API reference). Other calls have no documented limit.
+
+TikTok allows 600 of `video` (video/list and video/query together); a tenth is plenty and keeps the table small.
+"""
+
+FULL = "rate_window_full"
+"""The error code of what waits for a later minute."""
+
+WORTH_TELLING_S = 1.0
 
 WINDOW = timedelta(seconds=60)
 LONGEST_CALL = timedelta(seconds=60)
@@ -27,14 +40,27 @@ whose process died is counted too."""
 
 
 @contextmanager
-def slot(ledger: Ledger, subject: str, call: str, pause: Callable[[float], None]) -> Iterator[None]:
-    """Hold one of the subject's slots for `call` during an HTTP attempt, after waiting for it if need be."""
+def slot(
+    ledger: Ledger, subject: str, call: str, pause: Callable[[float], None], *, spare: int | None = None
+) -> Iterator[None]:
+    """Hold one of the subject's slots for `call` during an HTTP attempt, after waiting for it if need be.
+
+    Args:
+        spare: slots that are left to others; with it nothing is waited for.
+
+    Raises:
+        WaitUntil: with `spare`, when no more slots than that are free.
+    """
     if call not in LIMITS:
         yield
         return
     _provide(ledger, subject, call)
+    if spare is not None and count_free(ledger, subject, call) <= min(spare, LIMITS[call] - 1):
+        raise _full(ledger, call)
     while (taken := _take(ledger, subject, call)) is None:
-        pause(max(0.05, _seconds_until_free(ledger, subject, call)))
+        if spare is not None:
+            raise _full(ledger, call)
+        _pause(call, max(0.05, _seconds_until_free(ledger, subject, call)), pause)
     try:
         yield
     finally:
@@ -46,11 +72,60 @@ def slot(ledger: Ledger, subject: str, call: str, pause: Callable[[float], None]
             )
 
 
-def wait(ledger: Ledger, subject: str, call: str, pause: Callable[[float], None]) -> None:
-    """Wait until a slot is free, without taking it: so that what must be fresh at the call is fetched just before."""
+def count_free(ledger: Ledger, subject: str, call: str) -> int:
+    """How many of the subject's slots for `call` are free now."""
     _provide(ledger, subject, call)
+    free = (*_mine(subject, call), rate_slots.c.free_at <= ledger.now())
+    with ledger.read() as connection:
+        return int(connection.execute(select(func.count()).select_from(rate_slots).where(*free)).scalar_one())
+
+
+def _full(ledger: Ledger, call: str) -> WaitUntil:
+    return WaitUntil(
+        FULL,
+        f"this minute's calls of {call} are used up, but for those left to others",
+        rule=f"at most {LIMITS[call]} a minute per account",
+        fix="nothing: it is asked in a later minute",
+        not_before=ledger.now() + WINDOW,
+    )
+
+
+def wait(
+    ledger: Ledger, subject: str, call: str, pause: Callable[[float], None], *, longest_s: float = math.inf
+) -> None:
+    """Wait until a slot is free, without taking it: so that what must be fresh at the call is fetched just before.
+
+    Args:
+        longest_s: seconds to wait in place; a worker that waits holds up other accounts.
+
+    Raises:
+        WaitUntil: it would take longer.
+    """
+    _provide(ledger, subject, call)
+    began = ledger.now()
     while (seconds := _seconds_until_free(ledger, subject, call)) > 0:
-        pause(seconds)
+        # A slot in use counts as used for the longest a call may take; nearly all take a second.
+        seconds = min(seconds, WINDOW.total_seconds())
+        if (ledger.now() - began).total_seconds() + seconds > longest_s:
+            until = ledger.now() + timedelta(seconds=seconds)
+            raise WaitUntil(
+                FULL,
+                f"{_said(call)} are used up until {until:%H:%M:%S} UTC",
+                rule=f"TikTok, API reference: at most {LIMITS[call]} a minute per account",
+                fix="nothing: it goes on by itself",
+                not_before=until,
+            )
+        _pause(call, seconds, pause)
+
+
+def _pause(call: str, seconds: float, pause: Callable[[float], None]) -> None:
+    if seconds >= WORTH_TELLING_S:
+        _log.info("waiting %.0f s for TikTok's rate limit: %s are used up", seconds, _said(call))
+    pause(seconds)
+
+
+def _said(call: str) -> str:
+    return f"the account's {LIMITS[call]} {call} calls a minute"
 
 
 def _mine(subject: str, call: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

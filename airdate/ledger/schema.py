@@ -107,6 +107,7 @@ posts = Table(
     Column("lease_until", Instant),
     Column("look_at", Instant),  # when the sweep asks TikTok about it next
     Column("watched_until", Instant),  # a published post is looked at until then: its public id, a take-down
+    Column("missing_since", Instant),  # a look found it gone; only the next look is believed
     Column("taken_down_at", Instant),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),

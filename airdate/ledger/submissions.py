@@ -6,6 +6,7 @@ mark the commit before the last chunk, store the end. Every write compares the l
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,7 +16,14 @@ from sqlalchemy import Connection, Row, insert, select, update
 from airdate.ledger.database import Ledger
 from airdate.ledger.schema import posts, submissions
 from airdate.ledger.transitions import LeaseLost, move_submission
-from airdate.post import Mode, SubmissionState
+from airdate.post import Mode, SubmissionState, Transfer
+
+Gate = Callable[[Connection], None]
+"""Raises when what a transaction is about to write may not be done now."""
+
+
+def open_gate(_connection: Connection) -> None:
+    """Let everything pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +31,8 @@ class Submission:
     """One init at TikTok and all that follows from it.
 
     Attributes:
+        film_sha256: of what it sends; of the pictures' bytes in their order for a photo post, as is the size.
+        chunk_size: 0 for a pull, as is the count.
         acknowledged: bytes TikTok has taken, as far as we were told.
         url_expires_at: an hour after the upload URL was issued.
     """
@@ -41,12 +51,14 @@ class Submission:
     acknowledged: int
     fail_reason: str | None
     log_ids: tuple[str, ...]
+    transfer: Transfer = Transfer.UPLOAD
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values; without the upload URL, which is a secret."""
         return {
             "state": self.state.value,
             "mode": self.mode.value,
+            "transfer": self.transfer.value,
             "publish_id": self.publish_id,
             "film_sha256": self.film_sha256,
             "film_size": self.film_size,
@@ -60,30 +72,44 @@ class Submission:
 def of_post(ledger: Ledger, post_id: str) -> list[Submission]:
     """All submissions of a post, oldest first."""
     with ledger.read() as connection:
-        rows = connection.execute(
-            select(submissions).where(submissions.c.post_id == post_id).order_by(submissions.c.id)
-        )
-        return [_submission(row) for row in rows]
+        return of(connection, post_id)
+
+
+def of(connection: Connection, post_id: str) -> list[Submission]:
+    """All submissions of a post, oldest first, inside a transaction."""
+    query = select(submissions).where(submissions.c.post_id == post_id).order_by(submissions.c.id)
+    return [_submission(row) for row in connection.execute(query)]
 
 
 def intend(
-    ledger: Ledger, post_id: str, epoch: int, *, mode: Mode, sha256: str, plan: tuple[int, int, int]
+    ledger: Ledger,
+    post_id: str,
+    epoch: int,
+    *,
+    mode: Mode,
+    sha256: str,
+    plan: tuple[int, int, int],
+    transfer: Transfer = Transfer.UPLOAD,
+    gate: Gate = open_gate,
 ) -> Submission:
     """Write down what is about to be asked, before it is asked.
 
     Args:
-        plan: film size, chunk size and chunk count.
+        plan: size, chunk size and chunk count; the last two are 0 for a pull.
+        gate: asked in the same transaction; what it raises leaves nothing written.
     """
     size, chunk_size, chunk_count = plan
-    now = ledger.now()
     with ledger.write() as connection:
-        _fence(connection, post_id, epoch)
+        fence(connection, post_id, epoch)
+        gate(connection)
+        now = ledger.now()
         row = connection.execute(
             insert(submissions)
             .values(
                 post_id=post_id,
                 state=SubmissionState.INTENDED.value,
                 mode=mode.value,
+                transfer=transfer.value,
                 film_sha256=sha256,
                 film_size=size,
                 chunk_size=chunk_size,
@@ -105,15 +131,20 @@ def move(
     to: SubmissionState,
     *,
     log_id: str | None = None,
+    gate: Gate = open_gate,
     **values: Any,
 ) -> Submission:
     """Move the submission under its post's lease and store `values`; a new `log_id` is kept with the others.
+
+    Args:
+        gate: asked in the same transaction; what it raises leaves nothing written.
 
     Raises:
         LeaseLost: the epoch is no longer the ledger's.
     """
     with ledger.write() as connection:
-        _fence(connection, submission.post_id, epoch)
+        fence(connection, submission.post_id, epoch)
+        gate(connection)
         if log_id and log_id not in submission.log_ids:
             values["log_ids"] = [*submission.log_ids, log_id]
         move_submission(connection, submission.id, to, now=ledger.now(), **values)
@@ -147,7 +178,22 @@ def upload_url(ledger: Ledger, submission: Submission) -> str | None:
     return ledger.vault.unseal(sealed) if sealed else None
 
 
-def _fence(connection: Connection, post_id: str, epoch: int) -> None:
+def newest(connection: Connection, post_id: str) -> Submission | None:
+    """The post's last submission, inside a transaction."""
+    query = select(submissions).where(submissions.c.post_id == post_id).order_by(submissions.c.id.desc()).limit(1)
+    row = connection.execute(query).first()
+    return _submission(row) if row else None
+
+
+def by_publish_id(ledger: Ledger, publish_id: str) -> Submission | None:
+    """The submission that TikTok knows by this id, if it is one of ours."""
+    query = select(submissions).where(submissions.c.publish_id == publish_id).order_by(submissions.c.id.desc()).limit(1)
+    with ledger.read() as connection:
+        row = connection.execute(query).first()
+    return _submission(row) if row else None
+
+
+def fence(connection: Connection, post_id: str, epoch: int) -> None:
     """Stop a writer whose lease was taken over; the row stays locked until the write is done."""
     now_epoch = connection.execute(
         select(posts.c.lease_epoch).where(posts.c.id == post_id).with_for_update()
@@ -158,5 +204,10 @@ def _fence(connection: Connection, post_id: str, epoch: int) -> None:
 
 def _submission(row: Row[Any]) -> Submission:
     facts = {name: getattr(row, name) for name in Submission.__slots__}
-    facts |= {"state": SubmissionState(row.state), "mode": Mode(row.mode), "log_ids": tuple(row.log_ids)}
+    facts |= {
+        "state": SubmissionState(row.state),
+        "mode": Mode(row.mode),
+        "transfer": Transfer(row.transfer),
+        "log_ids": tuple(row.log_ids),
+    }
     return Submission(**facts)

@@ -11,6 +11,7 @@ from airdate.errors import NeedsPerson, Transient
 from airdate.ledger.schema import events, posts, submissions
 from airdate.post import PostState as P
 from airdate.post import SubmissionState as S
+from airdate.post import Transfer
 
 POST_MOVES: dict[P, frozenset[P]] = {
     P.PLANNED: frozenset({P.PREPARING, P.HELD, P.CANCELLED, P.MISSED, P.FAILED}),
@@ -29,11 +30,11 @@ POST_MOVES: dict[P, frozenset[P]] = {
 
 SUBMISSION_MOVES: dict[S, frozenset[S]] = {
     S.INTENDED: frozenset({S.ASKED, S.ABANDONED}),
-    S.ASKED: frozenset({S.OPEN, S.FAILED, S.ABANDONED, S.UNKNOWN}),
+    S.ASKED: frozenset({S.OPEN, S.ACCEPTED, S.FAILED, S.ABANDONED, S.UNKNOWN}),
     S.OPEN: frozenset({S.COMMITTING, S.ACCEPTED, S.COMPLETE, S.FAILED, S.ABANDONED}),
     S.COMMITTING: frozenset({S.ACCEPTED, S.COMPLETE, S.FAILED, S.ABANDONED}),
     S.ACCEPTED: frozenset({S.COMPLETE, S.FAILED}),
-    S.UNKNOWN: frozenset({S.COMPLETE, S.FAILED, S.ABANDONED}),
+    S.UNKNOWN: frozenset({S.ACCEPTED, S.COMPLETE, S.FAILED, S.ABANDONED}),
     S.COMPLETE: frozenset(),
     S.FAILED: frozenset(),
     S.ABANDONED: frozenset(),
@@ -44,6 +45,15 @@ SETTLED = frozenset({S.FAILED, S.ABANDONED})
 
 UNSENT = frozenset({S.INTENDED, S.ASKED, S.OPEN})
 """Before the commit mark nothing can go live: without its last bytes TikTok has no film."""
+
+
+def is_unsent(transfer: Transfer, state: S) -> bool:
+    """Whether a submission in this state can still be kept from going live by doing nothing more for it.
+
+    A pull that was asked for may be live already, answer or no answer: TikTok needs nothing more from us.
+    """
+    return state in UNSENT if transfer is Transfer.UPLOAD else state is S.INTENDED
+
 
 
 class LeaseLost(Transient):
@@ -90,6 +100,9 @@ def move_post(
             rule=f"from {was} a post may become {', '.join(sorted(POST_MOVES[was])) or 'nothing else'}",
             fix="look at it with `airdate posts show`",
         )
+    if to is not was:
+        # What was to be looked at in the old state is another question than in the new one.
+        values = {"look_at": None, **values}
     same = [posts.c.id == post_id, posts.c.state == was.value]
     if epoch is not None:
         same.append(posts.c.lease_epoch == epoch)

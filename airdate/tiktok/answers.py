@@ -11,9 +11,22 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 OK = "ok"
+
+LONGEST_PUBLISH_ID = 100
+"""The ledger's column; TikTok's ids have at most 64 characters."""
+
+LONGEST_REASON = 200
+"""The ledger's column; TikTok's reasons are single words."""
+
+LONGEST_LIFE_S = 10 * 366 * 86400
+"""A token that is said to live longer is one whose life is not known: such an instant may not even exist."""
+
+MOST_DIGITS = 18
+"""Of a number: what fits the ledger's columns."""
 
 MISSPELT_POST_IDS = "publicaly_available_post_id"
 """TikTok's own spelling; the right one appears in other people's code, so it is read after this."""
@@ -59,6 +72,13 @@ class Envelope:
         if _text(answer.get("access_token")):
             return cls(OK, "", log_id, answer)
         return cls(None, "the token endpoint answered without a token", log_id, {})
+
+    @classmethod
+    def read_revoked(cls, status: int, body: bytes) -> Envelope:
+        """The answer to a revoke in the same form: a success is empty, or `{}` (TikTok, Manage User Access Tokens)."""
+        answer = cls.read_oauth(body)
+        is_done = answer.code is None and status == HTTPStatus.OK and not body.lstrip().startswith(b"<")
+        return cls(OK, "", answer.log_id, {}) if is_done else answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +169,9 @@ class OpenUpload:
     def read(cls, data: Mapping[str, Any], log_id: str | None = None) -> OpenUpload | None:
         """From `data`; None when one of the two is missing."""
         publish_id, upload_url = _text(data.get("publish_id")), _text(data.get("upload_url"))
-        return cls(publish_id, upload_url, log_id) if publish_id and upload_url else None
+        if publish_id is None or upload_url is None or len(publish_id) > LONGEST_PUBLISH_ID:
+            return None
+        return cls(publish_id, upload_url, log_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,11 +198,57 @@ class PublishStatus:
             return None
         return cls(
             status=status,
-            fail_reason=_text(data.get("fail_reason")),
+            fail_reason=(_text(data.get("fail_reason")) or "")[:LONGEST_REASON] or None,
             post_ids=_ids(data.get(MISSPELT_POST_IDS)) or _ids(data.get("publicly_available_post_id")),
             uploaded_bytes=_whole(data.get("uploaded_bytes")),
             log_id=log_id,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """A post as the creator's list shows it (TikTok, Display API).
+
+    Attributes:
+        texts: its title and its description, as far as they were asked for and there.
+        created_at: seconds since the epoch; None when left out.
+    """
+
+    id: str
+    texts: tuple[str, ...] = ()
+    created_at: int | None = None
+    share_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VideoPage:
+    """One answer of video/list or video/query.
+
+    Attributes:
+        cursor: where the next page begins; None when there is none.
+    """
+
+    videos: tuple[Video, ...]
+    cursor: int | None = None
+    log_id: str | None = None
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any], log_id: str | None = None) -> VideoPage | None:
+        """From `data`; None when it holds no list, which must not be taken for an empty one."""
+        found = data.get("videos")
+        if not isinstance(found, list):
+            return None
+        cursor = _whole(data.get("cursor")) if data.get("has_more") is True else None
+        videos = tuple(video for video in map(_video, found) if video is not None)
+        return cls(videos, cursor, log_id) if len(videos) == len(found) else None
+
+
+def _video(entry: object) -> Video | None:
+    name = _text(entry.get("id")) if isinstance(entry, dict) else None
+    if name is None or not isinstance(entry, dict):
+        return None
+    texts = tuple(text for text in map(_text, (entry.get("title"), entry.get("video_description"))) if text)
+    return Video(name, texts, _whole(entry.get("create_time")), _text(entry.get("share_url")))
 
 
 def _object(body: bytes) -> dict[str, Any]:
@@ -197,22 +265,28 @@ def _shown(body: bytes) -> str:
 
 
 def _text(value: object) -> str | None:
-    """A non-empty string; numbers are written out."""
-    if isinstance(value, bool):
+    """A non-empty string; numbers are written out.
+
+    What no database takes goes: NUL, and halves of an emoji, which JSON can spell and UTF-8 cannot.
+    """
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
         return None
-    return str(value) if isinstance(value, (str, int)) and value != "" else None
+    return str(value).replace("\0", "").encode("utf-8", "replace").decode() or None
 
 
 def _whole(value: object) -> int | None:
     """A whole number that is not negative, also from a string of digits."""
-    if isinstance(value, str) and value.isascii() and value.isdigit():
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= MOST_DIGITS:
         return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if 0 <= value < 10**MOST_DIGITS else None
 
 
 def _seconds(value: object) -> int | None:
     """A whole number above zero: TikTok leaves a field out, and some clients saw a 0 in its place."""
-    return _whole(value) or None
+    seconds = _whole(value) or None
+    return seconds if seconds is not None and seconds <= LONGEST_LIFE_S else None
 
 
 def _ids(value: object) -> tuple[str, ...]:

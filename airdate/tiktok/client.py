@@ -10,7 +10,7 @@ import json
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,9 +22,11 @@ import httpx
 from airdate.errors import AirdateError, NeedsPerson, OutcomeUnknown, Transient, WaitUntil
 from airdate.post import Options
 from airdate.redact import redact, register
-from airdate.tiktok.answers import OK, CreatorInfo, Envelope, OpenUpload, PublishStatus, TokenGrant
+from airdate.tiktok import witness
+from airdate.tiktok.answers import OK, CreatorInfo, Envelope, OpenUpload, PublishStatus, TokenGrant, VideoPage
 from airdate.tiktok.chunks import ChunkPlan
 from airdate.tiktok.codes import CAP_WINDOW, WORDS_BY_NAME, Where, error_for
+from airdate.tiktok.photos import OpenPull, init_unknown
 
 MAX_ATTEMPTS = 5
 FIRST_WAIT_S = 1.0
@@ -38,8 +40,14 @@ TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 CALL_LIMIT_S = 60.0
 """An answer that drips in for longer counts as none."""
 
+MOST_DIGITS = 9
+"""Of a `Retry-After`; more would be decades, and thousands are more than Python reads."""
+
 LARGEST_BODY = 1024 * 1024
 """TikTok's answers have a few hundred bytes."""
+
+VIDEOS_A_CALL = 20
+"""Posts in one answer of video/list, and ids in one question of video/query (TikTok, Display API)."""
 
 _log = logging.getLogger(__name__)
 _random = random.SystemRandom()
@@ -52,7 +60,7 @@ class Gate(Protocol):
     """Entered around each HTTP attempt; waits there for a slot of TikTok's rate limits."""
 
     def __call__(self, call: str, /) -> AbstractContextManager[None]:
-        """`call` is `init`, `creator_info`, `status` or `refresh`."""
+        """`call` is `init`, `creator_info`, `status`, `video` or `refresh`."""
         ...
 
 
@@ -164,13 +172,8 @@ class TikTok:
             "refresh_token": refresh_token,
         }
         faults: list[AirdateError] = []
-
-        def attempt() -> TokenGrant:
-            request = self._http.build_request("POST", f"{self._api_url}/v2/oauth/token/", data=form, timeout=TIMEOUT)
-            return TokenGrant.read(self._exchange(request, Where.OAUTH).data)
-
         try:
-            grant = self._persist("refresh", attempt, faults)
+            grant = TokenGrant.read(self.oauth("/v2/oauth/token/", form, faults).data)
         except NeedsPerson as refused:
             if refused.code != "invalid_grant":
                 raise
@@ -185,20 +188,96 @@ class TikTok:
             register(secret or "")
         return grant
 
+    def oauth(
+        self,
+        path: str,
+        form: Mapping[str, str],
+        faults: list[AirdateError],
+        read: Callable[[int, bytes], Envelope] = lambda _status, body: Envelope.read_oauth(body),
+    ) -> Envelope:
+        """One form to TikTok's login, with its retries.
+
+        Args:
+            faults: gets the faults after which TikTok may have done what was asked.
+            read: makes an envelope of status and body.
+        """
+
+        def attempt() -> Envelope:
+            request = self._http.build_request("POST", self._api_url + path, data=form, timeout=TIMEOUT)
+            return self._exchange(request, Where.OAUTH, read)
+
+        return self._persist("refresh", attempt, faults)
+
     def creator_info(self, access_token: str) -> CreatorInfo:
         """What the creator allows now. TikTok wants it asked anew before every post."""
         path = "/v2/post/publish/creator_info/query/"
         return self._call("creator_info", path, access_token, {}, CreatorInfo.read)
 
-    def init_video(self, access_token: str, info: PostInfo, plan: ChunkPlan) -> OpenUpload:
-        """Open a direct post's upload. Asking twice is safe: nothing goes live before the last chunk."""
+    def init_video(
+        self, access_token: str, info: PostInfo, plan: ChunkPlan, about_to_ask: Callable[[], None] = lambda: None
+    ) -> OpenUpload:
+        """Open a direct post's upload. Asking twice is safe: nothing goes live before the last chunk.
+
+        Args:
+            about_to_ask: called right before each attempt, after all waiting; what it raises ends the call.
+        """
         body = {"post_info": info.as_dict(), "source_info": _source(plan)}
-        return self._call("init", "/v2/post/publish/video/init/", access_token, body, OpenUpload.read)
+        return self._call("init", "/v2/post/publish/video/init/", access_token, body, OpenUpload.read, about_to_ask)
 
     def init_inbox(self, access_token: str, plan: ChunkPlan) -> OpenUpload:
         """Open a draft's upload; a draft carries nothing but the film."""
         body = {"source_info": _source(plan)}
         return self._call("init", "/v2/post/publish/inbox/video/init/", access_token, body, OpenUpload.read)
+
+    def init_photos(self, access_token: str, body: dict[str, Any], about_to_ask: Callable[[], None]) -> OpenPull:
+        """Have TikTok fetch the pictures and post them, in exactly one HTTP attempt.
+
+        TikTok needs nothing more from us than this request, so one that was sent may have made a post, whatever came
+        of its answer. Only these prove that it made none: no connection came about, so not a byte left; or TikTok
+        itself said no, with its own word and no 5xx. A gateway's page, a 5xx in any dress, a cut or empty answer, a
+        success without an id prove nothing, and a second attempt after them could make a second post.
+
+        Args:
+            body: from `airdate.tiktok.photos.photo_request`.
+            about_to_ask: called with the rate slot in hand, right before the request leaves; what it raises keeps
+                the request here.
+
+        Raises:
+            OutcomeUnknown: `init_unknown`: it may have been done. Never ask again.
+            Transient: not a byte was sent.
+            Refused, NeedsPerson, WaitUntil: TikTok refused it, as `codes` tells; `TokenRefused` for the token.
+        """
+        headers = {"Authorization": f"Bearer {access_token}", "Content-Type": "application/json; charset=UTF-8"}
+        url = self._api_url + "/v2/post/publish/content/init/"
+        content = json.dumps(body).encode()
+        request = self._http.build_request("POST", url, headers=headers, content=content, timeout=TIMEOUT)
+        with self._gate("init"):
+            about_to_ask()
+            try:
+                status, answered, said = self._send(request)
+            except (httpx.ConnectError, httpx.ConnectTimeout) as fault:
+                # The connection, TLS included, comes before the first byte of the request.
+                why = f"TikTok could not be reached: {redact(repr(fault))}"
+                raise Transient("tiktok_unreachable", why) from fault
+            except httpx.RequestError as fault:
+                raise init_unknown(f"no whole answer came: {redact(repr(fault))}") from fault
+        envelope = Envelope.read(said)
+        if envelope.code == OK:
+            return OpenPull.read(envelope.data, envelope.log_id)
+        if 300 <= status < 400 and status != 303:
+            raise _redirected(request.url.path, status)
+        refusal = self._refusal(envelope, Where.CALL, status, answered)
+        error = refusal.error if isinstance(refusal, _Again) else refusal
+        # Before the API itself, 401 and 429 are what an edge answers to a request that it does not let through.
+        is_own_word = envelope.code is not None or status in (401, 429)
+        if status >= 500 or not is_own_word or isinstance(error, Transient):
+            shown = f"TikTok answered HTTP {status} {envelope.code or ''}".rstrip()
+            raise init_unknown(shown, log_id=envelope.log_id or answered.get("x-tt-logid"))
+        raise error
+
+    def cancel(self, access_token: str, publish_id: str) -> None:
+        """Ask TikTok to stop fetching; best effort, and only while it fetches. The status tells what became of it."""
+        self._call("cancel", "/v2/post/publish/cancel/", access_token, {"publish_id": publish_id}, _is_ok)
 
     def status(self, access_token: str, publish_id: str) -> PublishStatus:
         """Where TikTok says a submission stands.
@@ -221,6 +300,17 @@ class TikTok:
                 log_id=refused.log_id,
             ) from None
 
+    def video_list(self, access_token: str, cursor: int | None = None) -> VideoPage:
+        """One page of the creator's posts, newest first (TikTok, Display API; scope `video.list`)."""
+        body = {"max_count": VIDEOS_A_CALL} | ({} if cursor is None else {"cursor": cursor})
+        path = "/v2/video/list/?fields=id,title,video_description,create_time,share_url"
+        return self._call("video", path, access_token, body, VideoPage.read)
+
+    def video_query(self, access_token: str, ids: Sequence[str]) -> VideoPage:
+        """Those of at most 20 posts that are there still (TikTok, Display API; scope `video.list`)."""
+        body = {"filters": {"video_ids": list(ids)}}
+        return self._call("video", "/v2/video/query/?fields=id", access_token, body, VideoPage.read)
+
     def _call(
         self,
         call: str,
@@ -228,22 +318,32 @@ class TikTok:
         access_token: str,
         body: dict[str, Any],
         read: Callable[[Mapping[str, Any], str | None], _T | None],
+        about_to_ask: Callable[[], None] = lambda: None,
     ) -> _T:
         """One JSON call with its retries; `read` gives None for an answer that lacks what it must hold."""
         headers = {"Authorization": f"Bearer {access_token}", "Content-Type": "application/json; charset=UTF-8"}
         content = json.dumps(body).encode()
 
         def attempt() -> _T:
+            about_to_ask()
             url = self._api_url + path
             request = self._http.build_request("POST", url, headers=headers, content=content, timeout=TIMEOUT)
-            answer = self._exchange(request, Where.CALL)
+            answer = self._exchange(request, Where.CALL, lambda _status, body: Envelope.read(body))
             value = read(answer.data, answer.log_id)
             if value is None:
                 lacking = f"TikTok's answer to {call} says ok and lacks what it should hold"
                 raise _Again(Transient("answer_incomplete", lacking, log_id=answer.log_id))
             return value
 
-        return self._persist(call, attempt, [])
+        try:
+            return self._persist(call, attempt, [])
+        except OutcomeUnknown as unknown:
+            if call in ("status", "cancel"):
+                raise
+            # A word about publish ids, in answer to a call that names none: nothing was begun that could be unknown.
+            raise NeedsPerson(
+                unknown.code, unknown.message, fix="report it with the log id", log_id=unknown.log_id
+            ) from None
 
     def _persist(self, call: str, attempt: Callable[[], _T], faults: list[AirdateError]) -> _T:
         """Call `attempt` until it does not raise `_Again`, at most `MAX_ATTEMPTS` times.
@@ -267,7 +367,9 @@ class TikTok:
                 self._pause(wait)
         raise AssertionError("the last attempt returns or raises")
 
-    def _exchange(self, request: httpx.Request, where: Where) -> Envelope:
+    def _exchange(
+        self, request: httpx.Request, where: Where, read: Callable[[int, bytes], Envelope]
+    ) -> Envelope:
         """One HTTP attempt: the envelope of a success, else the error, as `_Again` if another attempt may help."""
         try:
             status, headers, body = self._send(request)
@@ -280,7 +382,7 @@ class TikTok:
             raise _Again(error, may_have_happened=not unreached) from fault
         if 300 <= status < 400:
             raise _redirected(request.url.path, status)
-        envelope = Envelope.read_oauth(body) if where is Where.OAUTH else Envelope.read(body)
+        envelope = read(status, body)
         if envelope.code == OK:
             return envelope
         raise self._refusal(envelope, where, status, headers)
@@ -295,6 +397,7 @@ class TikTok:
                 body += part
                 if len(body) > LARGEST_BODY or time.monotonic() > end:
                     raise httpx.ReadTimeout("the answer does not end")
+            witness.saw(request.url.path, response.status_code, response.headers, bytes(body))
             return response.status_code, response.headers, bytes(body)
         finally:
             response.close()
@@ -340,6 +443,11 @@ class _Again(Exception):
         self.may_have_happened = may_have_happened
 
 
+def _is_ok(_data: Mapping[str, Any], _log_id: str | None) -> bool:
+    """An answer that holds nothing but ok."""
+    return True
+
+
 def _source(plan: ChunkPlan) -> dict[str, Any]:
     return {
         "source": "FILE_UPLOAD",
@@ -350,16 +458,19 @@ def _source(plan: ChunkPlan) -> dict[str, Any]:
 
 
 def _retry_after(value: str | None, now: datetime) -> timedelta | None:
-    """A `Retry-After` header in either form, seconds or a date (RFC 9110, 10.2.3); None if it is neither."""
+    """A `Retry-After` header in either form, seconds or a date (RFC 9110, 10.2.3); None if it is neither.
+
+    At most a day: no limit of TikTok's is longer, and a date by a wrong clock must not put a post off for years.
+    """
     if value is None:
         return None
     if value.strip().isdecimal():
-        return timedelta(seconds=min(int(value), CAP_WINDOW.total_seconds()))
+        return min(CAP_WINDOW, timedelta(seconds=int(value.strip()[:MOST_DIGITS])))
     try:
         moment = parsedate_to_datetime(value)
     except ValueError:
         return None
-    return max(timedelta(0), (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now)
+    return min(CAP_WINDOW, max(timedelta(0), (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now))
 
 
 def _unseen_rotation(fault: AirdateError) -> str:

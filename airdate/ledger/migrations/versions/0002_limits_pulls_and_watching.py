@@ -16,6 +16,7 @@ def upgrade() -> None:
     with op.batch_alter_table("posts") as posts:
         posts.add_column(sa.Column("look_at", schema.Instant(timezone=True), nullable=True))
         posts.add_column(sa.Column("watched_until", schema.Instant(timezone=True), nullable=True))
+        posts.add_column(sa.Column("missing_since", schema.Instant(timezone=True), nullable=True))
         posts.add_column(sa.Column("taken_down_at", schema.Instant(timezone=True), nullable=True))
         posts.create_index(op.f("ix_posts_look_at"), ["look_at"])
     with op.batch_alter_table("submissions") as submissions:
@@ -73,7 +74,7 @@ def downgrade() -> None:
         submissions.drop_column("transfer")
     with op.batch_alter_table("posts") as posts:
         posts.drop_index(op.f("ix_posts_look_at"))
-        for column in ("taken_down_at", "watched_until", "look_at"):
+        for column in ("taken_down_at", "missing_since", "watched_until", "look_at"):
             posts.drop_column(column)
     with op.batch_alter_table("accounts") as accounts:
         accounts.drop_column("warned_at")
