@@ -126,11 +126,12 @@ def photos_of(rendition: Rendition) -> tuple[Photo, ...]:
     )
 
 
-def check_slideshow(kind: PlanKind, options: Options, missing: Sequence[str]) -> None:
+def check_slideshow(kind: PlanKind, name: str, options: Options, missing: Sequence[str]) -> None:
     """Refuse a slideshow in the place of a photo post where it would lose something.
 
     Args:
         kind: what the sources would become.
+        name: of the first source; a film is the only one.
         missing: the settings that are not set, for want of which TikTok cannot fetch pictures.
 
     Raises:
@@ -141,7 +142,7 @@ def check_slideshow(kind: PlanKind, options: Options, missing: Sequence[str]) ->
         raise Refused(
             "photo_post_film",
             "this is no photo, and a photo post takes nothing else",
-            item="source",
+            item=name,
             rule="TikTok, Photo Post reference: photos only",
             fix="post the film by itself, without --as photo",
         )

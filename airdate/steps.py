@@ -218,7 +218,7 @@ def prepare(
     if plan.refusal is not None:
         raise plan.refusal
     if wants_photos and missing:
-        photo_set.check_slideshow(plan.kind, post.options, missing)
+        photo_set.check_slideshow(plan.kind, names[0], post.options, missing)
     if plan.kind is PlanKind.KEEP:
         rendition = _rendition(media.verify_kept(plan))
     else:
