@@ -48,7 +48,7 @@ def start_run(post: Post, *, at: datetime | None, name: str) -> str:
         Transient: the Prefect API does not answer.
         NeedsPerson: it does not know the deployment.
     """
-    with _client() as client:
+    with open_client() as client:
         try:
             deployment = client.read_deployment_by_name(DEPLOYMENT)
         except ObjectNotFound:
@@ -78,7 +78,7 @@ def wait_for(run_id: str, *, pause: Callable[[float], None] = time.sleep) -> End
     """Wait until the run has ended; an API that is away for a while is waited for."""
     while True:
         try:
-            with _client() as client:
+            with open_client() as client:
                 state = client.read_flow_run(UUID(run_id)).state
         except Transient:
             state = None
@@ -94,7 +94,8 @@ def link_to(run_id: str) -> str | None:
 
 
 @contextmanager
-def _client() -> Iterator[SyncPrefectClient]:
+def open_client() -> Iterator[SyncPrefectClient]:
+    """A client of the API that Prefect's settings name; whatever it fails with is `Transient`."""
     try:
         with get_client(sync_client=True) as client:
             yield client

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from airdate.errors import NeedsPerson
 from airdate.ledger.database import Ledger
-from airdate.ledger.schema import accounts
-from airdate.post import Mode, Privacy
+from airdate.ledger.schema import accounts, posts
+from airdate.post import Mode, PostState, Privacy
+
+UNDECIDED = (
+    PostState.PLANNED,
+    PostState.PREPARING,
+    PostState.READY,
+    PostState.PUBLISHING,
+    PostState.PROCESSING,
+    PostState.HELD,
+)
+"""States of posts that still need their account."""
+
+REVOKED = "revoked"
+"""The code of an account whose consent was ended here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +37,8 @@ class Account:
         privacy: the standing choice of the account's owner, if one was made.
         scopes: what the creator granted; empty until the first refresh.
         blocked: the error that stops the account until a person acts, if any.
-        token_version: grows with each stored grant.
+        token_version: grows with each stored grant, and when the account is added again.
+        warned_at: when people were last told that the refresh token ends soon.
     """
 
     name: str
@@ -41,6 +54,19 @@ class Account:
     access_expires_at: datetime | None
     token_version: int
     blocked: dict[str, Any] | None
+    warned_at: datetime | None = None
+
+    @property
+    def kind(self) -> str:
+        """What it can do, in a word or two: `direct audited`, `direct unaudited` or `inbox`."""
+        if self.mode is Mode.INBOX:
+            return "inbox"
+        return "direct audited" if self.audited else "direct unaudited"
+
+    @property
+    def is_revoked(self) -> bool:
+        """Whether the consent was ended here."""
+        return self.blocked is not None and self.blocked.get("code") == REVOKED
 
     @property
     def rate_subject(self) -> str:
@@ -56,6 +82,7 @@ class Account:
             "open_id": self.open_id,
             "audited": self.audited,
             "mode": self.mode.value,
+            "kind": self.kind,
             "privacy": self.privacy.value if self.privacy else None,
             "scopes": list(self.scopes),
             "access_expires_at": self.access_expires_at.isoformat() if self.access_expires_at else None,
@@ -74,6 +101,38 @@ class Secrets:
     version: int
 
 
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A pair of tokens as TikTok gave it; what TikTok left out is None.
+
+    Attributes:
+        asked_at: when we asked. Lifetimes count from then, which is never later than when TikTok began to count.
+        expires_in: seconds the access token lives.
+        refresh_expires_in: seconds the refresh token lives.
+    """
+
+    access_token: str = field(repr=False)
+    expires_in: float | None
+    refresh_token: str | None = field(repr=False)
+    refresh_expires_in: float | None
+    scopes: tuple[str, ...]
+    asked_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Consented:
+    """An account as a consent brings it, without the tokens."""
+
+    name: str
+    api_url: str
+    client_key: str
+    client_secret: str = field(repr=False)
+    open_id: str
+    audited: bool
+    mode: Mode
+    privacy: Privacy | None
+
+
 def add(
     ledger: Ledger,
     *,
@@ -90,6 +149,8 @@ def add(
     """Store an account, without a call. Adding a name again replaces its credentials and settings."""
     seal = ledger.vault.seal
     with ledger.write() as connection:
+        # A refresh that is under way for what is replaced here must not store its answer over it.
+        version = _version(connection, name)
         connection.execute(delete(accounts).where(accounts.c.name == name))
         connection.execute(
             insert(accounts).values(
@@ -100,7 +161,7 @@ def add(
                 client_secret=seal(client_secret),
                 refresh_token=seal(refresh_token),
                 scopes=[],
-                token_version=0,
+                token_version=0 if version is None else version + 1,
                 audited=audited,
                 mode=mode.value,
                 privacy=privacy.value if privacy else None,
@@ -125,7 +186,7 @@ def get(ledger: Ledger, name: str) -> Account:
             f"the ledger holds no such account; known: {known}",
             item=name,
             rule="a post goes to an account that was added",
-            fix=f"add it with `airdate account add {name} …`, or name one of those",
+            fix=f"add it with `airdate account connect {name} …`, or name one of those",
         )
     return _account(row)
 
@@ -149,47 +210,142 @@ def secrets(ledger: Ledger, name: str) -> Secrets:
     )
 
 
-def store_grant(
-    ledger: Ledger,
-    name: str,
-    seen: Secrets,
-    *,
-    access_token: str,
-    expires_in: float | None,
-    refresh_token: str | None,
-    refresh_expires_in: float | None,
-    scopes: Sequence[str],
-    asked_at: datetime,
-) -> bool:
-    """Store what a refresh brought, before anything uses it; False when another writer stored one meanwhile.
+def store_grant(ledger: Ledger, name: str, seen_version: int, grant: Grant) -> bool:
+    """Store what a refresh brought, before anything uses it; False when another writer stored one meanwhile."""
+    values = _granted(ledger, grant) | {"token_version": seen_version + 1}
+    with ledger.write() as connection:
+        done = connection.execute(
+            update(accounts).where(accounts.c.name == name, accounts.c.token_version == seen_version).values(**values)
+        )
+        return done.rowcount == 1
 
-    Lifetimes count from when we asked, which is never later than when TikTok began to count.
+
+def store_consent(ledger: Ledger, account: Consented, seen_version: int | None, grant: Grant) -> bool:
+    """Store an account with its first grant, in one transaction; False when another writer was here meanwhile.
+
+    Args:
+        seen_version: of the account that is there already under this name; None when there is none.
+
+    Raises:
+        NeedsPerson: the account is another creator's, and has posts that are not finished.
     """
     seal = ledger.vault.seal
     values: dict[str, Any] = {
-        "access_token": seal(access_token),
-        "access_issued_at": asked_at,
-        "access_expires_at": asked_at + timedelta(seconds=expires_in) if expires_in else None,
-        "token_version": seen.version + 1,
-        "blocked": None,
+        "scopes": [],
+        "refresh_expires_at": None,
+        "creator": None,
+        "warned_at": None,
+        **_granted(ledger, grant),
+        "name": account.name,
+        "api_url": account.api_url,
+        "client_key": account.client_key,
+        "client_secret": seal(account.client_secret),
+        "open_id": account.open_id,
+        "audited": account.audited,
+        "mode": account.mode.value,
+        "privacy": account.privacy.value if account.privacy else None,
+        "token_version": 1 if seen_version is None else seen_version + 1,
     }
-    if refresh_token:
-        values["refresh_token"] = seal(refresh_token)
-    if refresh_expires_in:
-        values["refresh_expires_at"] = asked_at + timedelta(seconds=refresh_expires_in)
-    if scopes:
-        values["scopes"] = list(scopes)
     with ledger.write() as connection:
+        if _version(connection, account.name) != seen_version:
+            return False
+        if seen_version is None:
+            connection.execute(insert(accounts).values(**values, created_at=ledger.now()))
+            return True
+        _check_creator(connection, account)
         done = connection.execute(
-            update(accounts).where(accounts.c.name == name, accounts.c.token_version == seen.version).values(**values)
+            update(accounts)
+            .where(accounts.c.name == account.name, accounts.c.token_version == seen_version)
+            .values(**values)
         )
         return done.rowcount == 1
+
+
+def version(ledger: Ledger, name: str) -> int | None:
+    """The account's token version; None when there is no such account."""
+    with ledger.read() as connection:
+        return _version(connection, name)
+
+
+def undecided(ledger: Ledger, name: str) -> list[str]:
+    """The ids of the account's posts that are not finished."""
+    with ledger.read() as connection:
+        return _undecided(connection, name)
+
+
+def erase(ledger: Ledger, name: str, error: dict[str, Any]) -> None:
+    """Forget the account's tokens and stop it; what it was and what it posted stays."""
+    with ledger.write() as connection:
+        connection.execute(
+            update(accounts)
+            .where(accounts.c.name == name)
+            .values(
+                access_token=None,
+                access_issued_at=None,
+                access_expires_at=None,
+                refresh_token=ledger.vault.seal(""),
+                refresh_expires_at=None,
+                scopes=[],
+                token_version=accounts.c.token_version + 1,
+                blocked=error,
+            )
+        )
+
+
+def note_warning(ledger: Ledger, name: str) -> None:
+    """Remember that people were told, now, that the refresh token ends soon."""
+    with ledger.write() as connection:
+        connection.execute(update(accounts).where(accounts.c.name == name).values(warned_at=ledger.now()))
 
 
 def block(ledger: Ledger, name: str, error: dict[str, Any]) -> None:
     """Stop an account until its owner consents again; the next stored grant lifts it."""
     with ledger.write() as connection:
         connection.execute(update(accounts).where(accounts.c.name == name).values(blocked=error))
+
+
+def _granted(ledger: Ledger, grant: Grant) -> dict[str, Any]:
+    """The columns that a grant fills; what TikTok left out keeps its value."""
+    seal, at = ledger.vault.seal, grant.asked_at
+    values: dict[str, Any] = {
+        "access_token": seal(grant.access_token),
+        "access_issued_at": at,
+        "access_expires_at": at + timedelta(seconds=grant.expires_in) if grant.expires_in else None,
+        "blocked": None,
+    }
+    if grant.refresh_token:
+        values["refresh_token"] = seal(grant.refresh_token)
+    if grant.refresh_expires_in:
+        values["refresh_expires_at"] = at + timedelta(seconds=grant.refresh_expires_in)
+    if grant.scopes:
+        values["scopes"] = list(grant.scopes)
+    return values
+
+
+def _version(connection: Connection, name: str) -> int | None:
+    return connection.execute(select(accounts.c.token_version).where(accounts.c.name == name)).scalar_one_or_none()
+
+
+def _undecided(connection: Connection, name: str) -> list[str]:
+    states = [state.value for state in UNDECIDED]
+    query = select(posts.c.id).where(posts.c.account == name, posts.c.state.in_(states)).order_by(posts.c.created_at)
+    return list(connection.execute(query).scalars())
+
+
+def _check_creator(connection: Connection, account: Consented) -> None:
+    """Posts of one creator must not go on at another's account."""
+    known = connection.execute(select(accounts).where(accounts.c.name == account.name)).one()
+    if (known.open_id, known.client_key, known.api_url) == (account.open_id, account.client_key, account.api_url):
+        return
+    if waiting := _undecided(connection, account.name):
+        raise NeedsPerson(
+            "account_of_other_creator",
+            f"another creator consented than the one this account belongs to, and posts of it are not finished: "
+            f"{', '.join(waiting)}",
+            item=account.name,
+            rule="a post goes to the creator it was planned for",
+            fix="cancel or finish those posts, or connect this creator under another name",
+        )
 
 
 def _account(row: Row[Any]) -> Account:

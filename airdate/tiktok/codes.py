@@ -67,10 +67,10 @@ def _failed(word: str, error: type[AirdateError], who: Who, meaning: str, fix: s
     return Word(word, Where.FAILED, error, who, meaning, fix)
 
 
-_CONSENT = "let the creator consent again for a new refresh token, then `airdate account add` again with it"
+_CONSENT = "let the creator consent again: `airdate account connect` with the account's name"
 _APPEAL = "have the creator look at the account's status in TikTok's app; only TikTok can lift it"
 _REQUEST = "read TikTok's message; if the post's options are right, report it with the log id"
-_CREDENTIALS = "compare client key and secret with TikTok's developer portal, then `airdate account add` again"
+_CREDENTIALS = "compare client key and secret with TikTok's developer portal, then `airdate account connect` again"
 
 _CALL_WORDS = (
     _call(

@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from browsing import PATIENCE_MS, new_page
+from playwright.sync_api import Page, expect
 from up_driving import Up, eventually
 
 from airdate.sandbox.running import Control
 
 pytestmark = pytest.mark.e2e
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-
-QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-"""The tests may run as root and without network."""
-
-PATIENCE_MS = 120_000
-"""Other tests may have both cores."""
 
 PLAYS = """caption => {
     const card = [...document.querySelectorAll("article")].find(card => card.textContent.includes(caption));
@@ -46,17 +30,8 @@ time, as the page loads itself anew while a post of any other test is on its way
 @pytest.fixture
 def page(tmp_path: Path, require: Callable[[str, str], None]) -> Iterator[Page]:
     """A page of a browser that has never run before."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        require("browser", f"none of {', '.join(BROWSERS)} is installed")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch_persistent_context(
-            tmp_path / "browser", executable_path=found, args=QUIET, timeout=PATIENCE_MS
-        )
-        page = browser.new_page()
-        page.set_default_timeout(PATIENCE_MS)
+    with new_page(tmp_path / "browser", require) as page:
         yield page
-        browser.close()
 
 
 def _open_form(page: Page, up: Up) -> None:

@@ -15,17 +15,8 @@ from airdate.settings import Settings
 
 
 def grant(ledger: Ledger, seen: accounts.Secrets, access: str) -> bool:
-    return accounts.store_grant(
-        ledger,
-        "demo",
-        seen,
-        access_token=access,
-        expires_in=7200,
-        refresh_token="rft.next",
-        refresh_expires_in=15552000,
-        scopes=["video.publish"],
-        asked_at=ledger.now(),
-    )
+    given = accounts.Grant(access, 7200, "rft.next", 15552000, ("video.publish",), ledger.now())
+    return accounts.store_grant(ledger, "demo", seen.version, given)
 
 
 def test_nothing_secret_is_in_the_database_in_clear(ledger: Ledger) -> None:
