@@ -39,6 +39,10 @@ class Control:
         """Order a fault; its fields are those of `airdate.sandbox.faults`."""
         self._post("faults", {"call": call, "fault": fault, "times": times, "after": after})
 
+    def clear_faults(self) -> None:
+        """Forget all faults that have not happened yet."""
+        self._http.delete("faults").raise_for_status()
+
     def settings(self, **changed: Any) -> dict[str, Any]:
         """Change settings; `creators={"demo": {"private": False}}` changes one creator's."""
         return dict(self._post("settings", changed))

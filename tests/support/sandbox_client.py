@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from multiprocessing.connection import Connection
@@ -179,6 +180,7 @@ def serve_in_child(port: int, folder: Path, ready: Connection) -> None:
     serve("127.0.0.1", port, folder=folder, ready=lambda addresses: ready.send(json.dumps(addresses.as_dict())))
 
 
+@cache
 def photo(width: int = 720, height: int = 1280, kind: str = "JPEG") -> bytes:
     """A picture of one colour."""
     file = BytesIO()
