@@ -14,9 +14,10 @@ from airdate.commands.account_group import group as account_group
 from airdate.commands.calendar_group import group as calendar_group
 from airdate.commands.declared import Host, Json, Sources, runs_of
 from airdate.commands.posts_group import group as posts_group
+from airdate.commands.rehearse_group import group as rehearse_group
 from airdate.console import Answer, Console, failed, run
 from airdate.media.profile import Framing
-from airdate.post import Mode, Options, Outcome, Privacy
+from airdate.post import Form, Mode, Options, Outcome, Privacy
 from airdate.redact import configure_logging
 from airdate.settings import Settings, load_settings
 
@@ -34,6 +35,7 @@ app = typer.Typer(
 app.add_typer(account_group, name="account")
 app.add_typer(calendar_group, name="calendar")
 app.add_typer(posts_group, name="posts")
+app.add_typer(rehearse_group, name="rehearse")
 
 OUTCOME = tuple(Outcome().as_dict())
 ACCOUNT = (
@@ -43,14 +45,29 @@ ACCOUNT = (
     "open_id",
     "audited",
     "mode",
+    "kind",
     "privacy",
     "scopes",
     "access_expires_at",
     "refresh_expires_at",
     "blocked",
+    "day",
     "error",
 )
-CALENDAR = ("calendar", "added", "changed", "unchanged", "cancelled", "kept", "error")
+CALENDAR = ("calendar", "added", "changed", "unchanged", "cancelled", "kept", "warnings", "error")
+FREEZE = ("frozen", "since", "who", "reason", "in_flight", "cannot_be_stopped", "waiting", "error")
+REHEARSAL = (
+    "seed",
+    "rounds",
+    "seconds",
+    "blows",
+    "mended",
+    "outcomes",
+    "violations",
+    "failed",
+    "home",
+    "error",
+)
 MACHINE = ("prefect", "gateway", "sandbox", "error")
 
 SHAPES = {
@@ -63,6 +80,10 @@ SHAPES = {
     "posts retry": OUTCOME,
     "posts resolve": OUTCOME,
     "account add": ACCOUNT,
+    "account connect": ACCOUNT,
+    "account show": ACCOUNT,
+    "account refresh": ACCOUNT,
+    "account revoke": (*ACCOUNT, "unfinished"),
     "account list": ("accounts", "error"),
     "calendar plan": CALENDAR,
     "calendar apply": CALENDAR,
@@ -71,6 +92,11 @@ SHAPES = {
     "calendar hold": OUTCOME,
     "calendar cancel": OUTCOME,
     "calendar release": OUTCOME,
+    "doctor": ("checks", "error"),
+    "drain": ("runs", "error"),
+    "freeze": FREEZE,
+    "unfreeze": FREEZE,
+    "rehearse chaos": REHEARSAL,
     "up": MACHINE,
     "demo": ("prefect", "gateway", "sandbox", "posts", "error"),
     "sandbox": ("api", "upload", "auth", "page", "control", "error"),
@@ -141,13 +167,23 @@ def prepare(
     seconds_per_photo: Annotated[
         float | None, typer.Option(metavar="S", help="How long a slideshow shows each photo.")
     ] = None,
+    ken_burns: Annotated[
+        bool, typer.Option("--ken-burns/--no-ken-burns", help="Let the photos of a slideshow move slowly.")
+    ] = False,
+    music: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Sound of a slideshow, looped or cut to its length.")
+    ] = None,
+    loudness: Annotated[
+        str, typer.Option(metavar="LUFS", help="Bring sound to this loudness, such as -14; `off` leaves it.")
+    ] = "off",
     salvage: Annotated[bool, typer.Option("--salvage", help="Convert damaged input, with a warning.")] = False,
     _json: Json = False,
 ) -> Answer:
     """Make a film that TikTok accepts, of one film or of photos in order; nothing is sent."""
     from airdate.commands import media
 
-    return media.prepare(sources, out, media.Making(profile, framing, seconds_per_photo, salvage))
+    making = media.Making(profile, framing, seconds_per_photo, salvage, ken_burns, music, loudness)
+    return media.prepare(sources, out, making)
 
 
 @app.command()
@@ -163,7 +199,14 @@ def publish(
         str | None, typer.Option(metavar="ISO8601", help="When it goes out, with its offset; else now.")
     ] = None,
     mode: Annotated[Mode | None, typer.Option(help="Post, or leave a draft; else the account's mode.")] = None,
-    as_: Annotated[str | None, typer.Option("--as", metavar="slideshow", help="What several photos become.")] = None,
+    as_: Annotated[
+        Form, typer.Option("--as", help="What photos become: one film, or TikTok's own photo post.")
+    ] = Form.SLIDESHOW,
+    title: Annotated[str, typer.Option(help="Of a photo post, at most 90 UTF-16 units; its text is --caption.")] = "",
+    auto_music: Annotated[bool, typer.Option("--auto-music", help="Let TikTok add music to a photo post.")] = False,
+    cover_photo: Annotated[
+        int | None, typer.Option(metavar="N", help="The cover of a photo post, counted from 1; else the first.")
+    ] = None,
     allow_comment: Annotated[bool, typer.Option("--allow-comment", help="Let people comment.")] = False,
     allow_duet: Annotated[bool, typer.Option("--allow-duet", help="Let people make duets.")] = False,
     allow_stitch: Annotated[bool, typer.Option("--allow-stitch", help="Let people stitch it.")] = False,
@@ -191,8 +234,12 @@ def publish(
         branded_content=branded_content,
         ai_generated=ai_generated,
         cover_ms=cover_ms,
+        form=as_,
+        title=title,
+        auto_music=auto_music,
+        cover_photo=cover_photo,
     )
-    wish = work.Wish(tuple(sources), account, options, mode, at, key, as_)
+    wish = work.Wish(tuple(sources), account, options, mode, at, key)
     return work.publish(wish, runs_of(context), _console(context).say)
 
 
@@ -217,6 +264,33 @@ def _runs(settings: Settings) -> Runs | None:
 def _console(context: typer.Context) -> Console:
     console: Console = context.obj
     return console
+
+
+@app.command()
+def freeze(
+    reason: Annotated[str, typer.Option(metavar="T", help="Why; whoever is stopped by it reads it.")],
+    _json: Json = False,
+) -> Answer:
+    """Stop all publishing, and say what is on its way and what can no longer be stopped."""
+    from airdate.commands import freeze as work
+
+    return work.freeze(reason)
+
+
+@app.command()
+def unfreeze(context: typer.Context, _json: Json = False) -> Answer:
+    """Let publishing go on after a freeze; what waited is taken out at once."""
+    from airdate.commands import freeze as work
+
+    return work.unfreeze(runs_of(context))
+
+
+@app.command()
+def drain(context: typer.Context, _json: Json = False) -> Answer:
+    """Have this home's worker take no new run, and wait until those at work have ended: before a restart."""
+    from airdate.commands import drain as work
+
+    return work.drain(load_settings().home, _console(context).say)
 
 
 @app.command()
@@ -246,6 +320,27 @@ def up(
         ports=machine.Ports(prefect=prefect_port, gateway=gateway_port),
         ready=ready,
     )
+
+
+@app.command()
+def doctor(
+    context: typer.Context,
+    first_contact: Annotated[
+        str | None, typer.Option(metavar="ACCOUNT", help="Post two private films, and record what TikTok answers.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Agree to what --first-contact posts.")] = False,
+    _json: Json = False,
+) -> Answer:
+    """Look at everything that must be right, each with its fix; nothing is changed and nothing is posted."""
+    from airdate.commands import doctor as work
+
+    if first_contact is not None:
+        return work.meet(first_contact, is_agreed=yes, say=_console(context).say)
+    if _runs(load_settings()) is None:
+        return work.doctor(None)
+    from flows import health
+
+    return work.doctor(health.look)
 
 
 @app.command()

@@ -9,14 +9,17 @@ from __future__ import annotations
 import logging
 import re
 import threading
+from urllib.parse import quote, quote_plus
 
 HIDDEN = "[redacted]"
 
 _SHORTEST_REGISTERED = 6
 """A shorter value would blank out ordinary words."""
 
-_URL = re.compile(r"(https?://[^\s\"'<>?#]+)[?#][^\s\"'<>]*", re.IGNORECASE)
-_USERINFO = re.compile(r"(\w[\w+.-]*://)[^/\s@\"']+@")
+# Both look at each character once: what they search may be a megabyte that somebody made to be slow to search.
+_URL = re.compile(r"https?://[^\s\"'<>]+", re.IGNORECASE)
+_USERINFO = re.compile(r"://[^/\s\"']+@")
+_QUERY = re.compile(r"[?#].*")
 _SHAPES = re.compile(
     r"(?i)\b(?:act|rft|clt)\.[\w.!~*-]{6,}"
     r"|\bwhsec_[\w+/=-]+"
@@ -33,17 +36,20 @@ _lock = threading.Lock()
 
 
 def register(secret: str) -> str:
-    """Remember a secret's exact value, so that `redact` hides it for as long as this process lives; return it."""
+    """Remember a secret, so that `redact` hides it for as long as this process lives; return it.
+
+    It is hidden as it is, and as a form or a URL spells it.
+    """
     if len(secret) >= _SHORTEST_REGISTERED:
         with _lock:
-            _known.add(secret)
+            _known.update({secret, quote(secret, safe=""), quote(secret), quote_plus(secret)})
     return secret
 
 
 def redact(text: str) -> str:
     """`text` without secrets: query strings and fragments of URLs, user info, tokens, registered values."""
-    text = _URL.sub(rf"\1?{HIDDEN}", text)
-    text = _USERINFO.sub(rf"\1{HIDDEN}@", text)
+    text = _URL.sub(lambda url: _QUERY.sub(f"?{HIDDEN}", url[0], count=1), text)
+    text = _USERINFO.sub(f"://{HIDDEN}@", text)
     text = _SHAPES.sub(HIDDEN, text)
     with _lock:
         secrets = sorted(_known, key=len, reverse=True)

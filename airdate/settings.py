@@ -26,7 +26,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="AIRDATE_", env_file=".env", extra="ignore", frozen=True)
 
     home: Path = Field(Path("~/.airdate"), description="State, store and locks.")
-    database_url: str | None = Field(None, description="The ledger; `ledger.db` in the home when unset.")
+    database_url: str | None = Field(None, repr=False, description="The ledger; `ledger.db` in the home when unset.")
     secret_key: SecretStr | None = Field(
         None, description="Fernet key of the encrypted columns; made once in the home when unset."
     )
@@ -35,7 +35,7 @@ class Settings(BaseSettings):
     tiktok_upload_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="`host` or `host:port` that an upload URL may name, besides TikTok's own."
     )
-    tiktok_client_secret: SecretStr | None = Field(None, description="Read by `account add`.")
+    tiktok_client_secret: SecretStr | None = Field(None, description="Read by `account add` and `connect`.")
     tiktok_refresh_token: SecretStr | None = Field(None, description="Read by `account add`.")
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Origins from which assets may come by plain http or from private addresses."

@@ -270,7 +270,9 @@ class _Machine:
         (self.settings.home / "ports.json").write_text(json.dumps(port))
         address = f"http://{_reachable(self.host)}:{port['prefect']}"
         prefect = prefect_environment(self.settings, f"{address}/api")
-        server = self._start("prefect", ["-P", "-m", "prefect", "server", "start", *self._at(port["prefect"])], prefect)
+        # Below this level the server's database driver logs every value, what people type into forms among them.
+        served = prefect | {"PREFECT_LOGGING_ROOT_LEVEL": "WARNING"}
+        server = self._start("prefect", ["-P", "-m", "prefect", "server", "start", *self._at(port["prefect"])], served)
         there = self._bring_sandbox(port["sandbox"]) if sandbox else None
         environment = settings_environment(self.settings) | prefect
         wait_until(server, lambda: _answers(f"{address}/api/health"), within_s=SERVER_START_S, pause=self.stop.pause)

@@ -37,6 +37,7 @@ from prefect.utilities.services import critical_service_loop
 from prefect.workers.process import ProcessWorker
 
 from airdate.calendar import tick
+from airdate.draining import Draining
 from airdate.engine import Engine
 from airdate.errors import AirdateError
 from airdate.redact import configure_logging
@@ -44,6 +45,7 @@ from airdate.settings import load_settings
 from deployments import POOL
 from flows.deploy import QUEUES
 from flows.heed import heed
+from flows.leftovers import private_files
 from flows.process import WORKER_PID
 from flows.start import start_run
 
@@ -54,6 +56,8 @@ DRAIN_S = 20.0
 
 WATCH_EVERY_S = 10.0
 """Enough to bring a post back within 15 s; a look is a query or two."""
+
+TELL_EVERY_S = 0.5
 
 CLOCK_RUNS = 2
 """Runs of the clock that may be at work beside the posts'."""
@@ -75,15 +79,36 @@ async def work() -> None:
         async with worker:
             await tidy(worker.client, worker.name)
             loop = partial(critical_service_loop, jitter_range=0.3, backoff=4)
+            draining = Draining(load_settings().home)
             async with anyio.create_task_group() as loops:
-                loops.start_soon(partial(loop, worker.get_and_submit_flow_runs, settings.query_seconds))
+                loops.start_soon(partial(loop, partial(take, worker, draining), settings.query_seconds))
+                loops.start_soon(tell, worker, draining)
                 loops.start_soon(partial(loop, worker.sync_with_backend, settings.heartbeat_seconds))
                 loops.start_soon(watch, worker.client)
                 _announce(worker.name)
                 await anext(aiter(signals))
                 loops.cancel_scope.cancel()
             await drain(worker)
+            draining.end()
     log.info("ended")
+
+
+async def take(worker: ProcessWorker, draining: Draining) -> None:
+    """Take the runs that are due, unless the worker is being emptied."""
+    if draining.is_wanted:
+        # Said here, between two takings, so that no run can be on its way into the worker when it is read.
+        draining.say(is_draining=True, runs=int(worker.limiter.borrowed_tokens))
+        return
+    draining.say(is_draining=False, runs=int(worker.limiter.borrowed_tokens))
+    await worker.get_and_submit_flow_runs()
+
+
+async def tell(worker: ProcessWorker, draining: Draining) -> None:
+    """Keep saying how many runs are left while the worker is being emptied."""
+    while True:
+        await anyio.sleep(TELL_EVERY_S)
+        if draining.is_told:
+            draining.say(is_draining=True, runs=int(worker.limiter.borrowed_tokens))
 
 
 def _announce(name: str) -> None:
@@ -181,9 +206,11 @@ async def _runs(client: PrefectClient, wanted: FlowRunFilter) -> AsyncIterator[F
 
 def main() -> None:
     """Work for the pool of the API that Prefect's settings name."""
-    configure_logging(load_settings().log_level)
+    settings = load_settings()
+    configure_logging(settings.log_level)
     os.environ[WORKER_PID] = str(os.getpid())
-    anyio.run(work)
+    with private_files(settings.home):
+        anyio.run(work)
 
 
 if __name__ == "__main__":

@@ -159,7 +159,7 @@ def wish(engine: Engine, tmp_path: Path) -> Wish:
     film = tmp_path / "film.mp4"
     film.write_bytes(b"no film")
     options = Options(privacy=Privacy.SELF_ONLY)
-    return Wish((str(film),), "demo", options, mode=None, at=None, key=None, form=None)
+    return Wish((str(film),), "demo", options, mode=None, at=None, key=None)
 
 
 def test_the_same_publish_command_takes_a_retried_post_out(engine: Engine, wish: Wish) -> None:

@@ -62,7 +62,8 @@ def test_an_account_is_added_with_secrets_from_standard_input(airdate: Command, 
         "https://open.tiktokapis.com",
     )
     assert stored() == ("CANARY-1", "CANARY-2")
-    assert airdate("account", "list")[1] == {"accounts": [{k: v for k, v in account.items() if k != "error"}]}
+    entry = {name: value for name, value in account.items() if name != "error"}
+    assert airdate("account", "list")[1] == {"accounts": [entry]}
 
 
 def test_secrets_come_from_the_environment_too(airdate: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,6 +141,7 @@ def test_a_calendar_is_planned_applied_and_listed(airdate: Command, tmp_path: Pa
         "id,slot,zone,account,source,caption,privacy\na,2099-11-24 18:00,Europe/Berlin,demo,film.mp4,hi,SELF_ONLY\n"
     )
     would = {"calendar": "launch", "added": ["a"], "changed": [], "unchanged": [], "cancelled": [], "kept": {}}
+    would["warnings"] = []
     assert airdate("calendar", "plan", str(sheet)) == (0, would | {"error": None})
     assert airdate("calendar", "list") == (0, {"posts": []})
     assert airdate("calendar", "apply", str(sheet)) == (0, would | {"error": None})
@@ -157,7 +159,7 @@ def test_a_calendar_is_planned_applied_and_listed(airdate: Command, tmp_path: Pa
 
 
 def wish(source: Path, **changed: Any) -> Wish:
-    facts: dict[str, Any] = {"account": "demo", "mode": None, "at": None, "key": None, "form": None}
+    facts: dict[str, Any] = {"account": "demo", "mode": None, "at": None, "key": None}
     return Wish(sources=(str(source),), options=Options(privacy=Privacy.SELF_ONLY), **facts | changed)
 
 

@@ -13,7 +13,7 @@ from airdate.ledger import Ledger, accounts
 from airdate.post import Mode
 from airdate.sandbox.running import RunningSandbox
 from airdate.settings import Settings
-from airdate.up import Addresses, add_demo_account, check_packages, running
+from airdate.up import Addresses, add_demo_account, check_packages, joined, running
 
 ADDRESSES = Addresses("http://127.0.0.1:4200", None, None)
 
@@ -55,6 +55,25 @@ def test_a_real_account_named_demo_is_never_replaced(settings: Settings) -> None
     ledger = Ledger.open(settings)
     assert accounts.secrets(ledger, "demo").refresh_token == "CANARY-REFRESH"
     ledger.close()
+
+
+def test_a_command_beside_a_sandboxed_up_asks_its_sandbox(
+    settings: Settings, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = {"api": "http://127.0.0.1:7", "upload": "http://127.0.0.1:8", "auth": "http://127.0.0.1:7/consent"}
+    there = Addresses("http://127.0.0.1:4200", None, places)
+    (home / "up.json").write_text(json.dumps(there.as_dict()))
+    assert joined(settings) == settings
+    with (home / "up.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        turned = joined(settings)
+        assert (turned.tiktok_api_url, turned.tiktok_upload_hosts) == ("http://127.0.0.1:7", ("127.0.0.1:8",))
+        assert turned.tiktok_auth_url == "http://127.0.0.1:7/consent"
+        monkeypatch.setenv("AIRDATE_TIKTOK_API_URL", "https://open.tiktokapis.com")
+        assert joined(Settings(home=home)).tiktok_api_url == "https://open.tiktokapis.com"
+        monkeypatch.delenv("AIRDATE_TIKTOK_API_URL")
+        (home / "up.json").write_text(json.dumps(ADDRESSES.as_dict()))
+        assert joined(settings) == settings
 
 
 def test_only_a_living_up_counts_as_running(home: Path) -> None:

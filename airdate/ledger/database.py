@@ -16,10 +16,12 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from airdate.errors import Transient
 from airdate.ledger.vault import Vault
+from airdate.redact import register
 from airdate.settings import Settings
 
 Now = Callable[[], datetime]
@@ -55,9 +57,10 @@ class Ledger:
         """
         vault = Vault.open(settings)
         settings.home.mkdir(parents=True, exist_ok=True)
+        register(make_url(settings.ledger_url).password or "")
         engine = _engine(settings.ledger_url)
         ledger = cls(engine, vault, settings.home, now)
-        with _reachable():
+        with reachable():
             _migrate(engine, settings.home)
         return ledger
 
@@ -73,7 +76,7 @@ class Ledger:
         Progress marks are not durable: to lose the last of them costs a question to TikTok, to sync each costs
         a pause per chunk.
         """
-        with _reachable(), self.engine.connect() as connection:
+        with reachable(), self.engine.connect() as connection:
             if self.is_sqlite and (raw := connection.connection.dbapi_connection) is not None:
                 raw.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
             with connection.begin():
@@ -83,7 +86,7 @@ class Ledger:
     def read(self) -> Iterator[Connection]:
         """One consistent read."""
         with (
-            _reachable(),
+            reachable(),
             self.engine.connect().execution_options(airdate_read=True) as connection,
             connection.begin(),
         ):
@@ -95,7 +98,8 @@ class Ledger:
 
 
 @contextmanager
-def _reachable() -> Iterator[None]:
+def reachable() -> Iterator[None]:
+    """Say `Transient` for a database that does not answer."""
     try:
         yield
     except (OperationalError, DBAPIError) as failed:

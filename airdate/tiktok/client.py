@@ -367,9 +367,7 @@ class TikTok:
                 self._pause(wait)
         raise AssertionError("the last attempt returns or raises")
 
-    def _exchange(
-        self, request: httpx.Request, where: Where, read: Callable[[int, bytes], Envelope]
-    ) -> Envelope:
+    def _exchange(self, request: httpx.Request, where: Where, read: Callable[[int, bytes], Envelope]) -> Envelope:
         """One HTTP attempt: the envelope of a success, else the error, as `_Again` if another attempt may help."""
         try:
             status, headers, body = self._send(request)

@@ -19,6 +19,7 @@ from airdate.tiktok.answers import CreatorInfo, OpenUpload, PublishStatus, Video
 from airdate.tiktok.chunks import ChunkPlan
 from airdate.tiktok.client import PostInfo, TikTok, TokenRefused
 from airdate.tiktok.photos import OpenPull
+from airdate.tiktok.transport import BoundedTransport
 
 Answer = TypeVar("Answer")
 
@@ -31,9 +32,6 @@ def _trusted() -> ssl.SSLContext:
 
 MOST_RENEWALS = 3
 """Tokens that one call may use up by waiting. One that TikTok refuses in its youth ends the matter at once."""
-
-TIMEOUT = httpx.Timeout(30, connect=10)
-"""Seconds for a JSON call (fact sheet, section 23)."""
 
 
 class Session:
@@ -71,7 +69,7 @@ class Session:
         self._pause = pause
         self._spare = spare
         # Proxies and .netrc of the environment are left out: they would see, or replace, the bearer token.
-        self._http = httpx.Client(timeout=TIMEOUT, follow_redirects=False, trust_env=False, verify=_trusted())
+        self._http = httpx.Client(transport=BoundedTransport(_trusted()), follow_redirects=False, trust_env=False)
         self._tiktok = TikTok(settings.tiktok_api_url, self._http, gate=self._slot, pause=pause)
 
     def __enter__(self) -> Session:
@@ -119,7 +117,8 @@ class Session:
         It gets a connection of its own. One that is kept alive may be closed by TikTok in the very moment it is
         used again, and whether the request got through would not be known.
         """
-        with httpx.Client(timeout=TIMEOUT, follow_redirects=False, trust_env=False) as http:
+        transport = BoundedTransport(_trusted())
+        with httpx.Client(transport=transport, follow_redirects=False, trust_env=False) as http:
             tiktok = TikTok(self._api_url, http, gate=self._slot, pause=self._pause)
             return tiktok.init_photos(token, body, about_to_ask)
 

@@ -19,6 +19,7 @@ from typing import Protocol
 from airdate.errors import NeedsPerson, Transient, WaitUntil
 from airdate.files import SealedFile, SealedReader
 from airdate.redact import redact
+from airdate.tiktok import witness
 from airdate.tiktok.chunks import ChunkPlan
 from airdate.tiktok.wire import Answer, NoAnswer, Wire
 
@@ -28,7 +29,7 @@ the same 502 as its faults."""
 
 FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 30.0
-"""Waits are between 0 and 1 s, the bound doubling up to 30 s; a host's `Retry-After` may ask for that much too."""
+"""Waits are between 0 and 1 s, the bound doubling up to 30 s."""
 
 CONTENT_TYPE = "video/mp4"
 """Every rendition is MP4."""
@@ -37,7 +38,7 @@ SHOWN_CHARS = 500
 
 _log = logging.getLogger(__name__)
 _random = random.SystemRandom()
-_RANGE = re.compile(r"\s*bytes\s+\d+\s*-\s*(\d+)\s*/\s*(?:\d+|\*)\s*", re.IGNORECASE)
+_RANGE = re.compile(r"\s*bytes\s+\d+\s*-\s*(\d{1,15})\s*/\s*(?:\d+|\*)\s*", re.IGNORECASE)
 
 
 class UploadUrlDead(Transient):
@@ -87,6 +88,7 @@ def upload(
     hooks: UploadHooks,
     pause: Callable[[float], None],
     now: Callable[[], datetime],
+    was_committed: bool = False,
 ) -> None:
     """Send what TikTok does not have yet; return when it has every byte, or has decided.
 
@@ -94,6 +96,7 @@ def upload(
         upload_url: checked by `hosts.check_upload_url`.
         start: bytes TikTok is known to have; sending begins with the chunk they end in.
         deadline: aware; no attempt begins and no wait ends after it.
+        was_committed: the last chunk may have been sent before; else a host that says it has it is not believed.
 
     Raises:
         Refused: the film changed; its last block was not sent.
@@ -104,7 +107,7 @@ def upload(
     if film.size != plan.size:
         raise ValueError(f"a plan for {plan.size} bytes and a film of {film.size}")
     with film.opened() as reader, Wire() as wire:
-        _Upload(film.path.name, plan, upload_url, reader, wire, deadline, hooks, pause, now).run(start)
+        _Upload(film.path.name, plan, upload_url, reader, wire, deadline, hooks, pause, now, was_committed).run(start)
 
 
 class _Upload:
@@ -121,6 +124,7 @@ class _Upload:
         hooks: UploadHooks,
         pause: Callable[[float], None],
         now: Callable[[], datetime],
+        was_committed: bool,
     ) -> None:
         self._name = name
         self._plan = plan
@@ -132,6 +136,7 @@ class _Upload:
         self._pause = pause
         self._now = now
         self._committed = False
+        self._was_committed = was_committed
         self._attempts: Counter[int] = Counter()
         self._complaints: Counter[int] = Counter()
         self._doubts: Counter[int] = Counter()
@@ -174,7 +179,10 @@ class _Upload:
             "Content-Length": str(last + 1 - first),
             "Content-Range": f"bytes {first}-{last}/{self._plan.size}",
         }
-        return self._wire.put(self._url, headers, self._body(first, last), last + 1 - first)
+        answer = self._wire.put(self._url, headers, self._body(first, last), last + 1 - first)
+        if isinstance(answer, Answer):
+            witness.saw("PUT", answer.status, answer.headers, answer.body, headers["Content-Range"])
+        return answer
 
     def _body(self, first: int, last: int) -> Iterator[bytes]:
         """The chunk's blocks; the film's last one only when the fence still holds.
@@ -191,7 +199,7 @@ class _Upload:
 
     def _answered(self, index: int, answer: Answer) -> int:
         """The next chunk to send, after the host's answer to chunk `index`."""
-        status, told = answer.status, _uploaded(answer)
+        status, told = answer.status, self._uploaded(answer)
         self._last_fault = f"HTTP {status}" + (f" {_said(answer)}" if answer.body else "")
         if self._is_taken(index, answer, told):
             self._hooks.acknowledged(self._plan.range_of(index)[1] + 1)
@@ -211,6 +219,15 @@ class _Upload:
             self._complaints[index] += 1
             return index
         raise self._refused(f"http_{status}", f"refuses {self._chunk(index)}", answer)
+
+    def _uploaded(self, answer: Answer) -> int | None:
+        """The progress in a `Content-Range` header.
+
+        None for a missing one, for the form that names only the total, and for more than there is.
+        """
+        found = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
+        told = int(found[1]) if found else None
+        return None if told is None or told > self._plan.size else told
 
     def _is_taken(self, index: int, answer: Answer, told: int | None) -> bool:
         """Whether a success can be believed: all was sent, it is the right one of the three, and nothing denies it."""
@@ -240,6 +257,8 @@ class _Upload:
                 return self._plan.count
             told = progress.uploaded_bytes
         following = index if told is None else self._plan.next_chunk(told)
+        if following == self._plan.count and not (self._committed or self._was_committed):
+            following = index  # nobody sent the last chunk, so nobody can have it
         if following > index:
             self._hooks.acknowledged(self._plan.range_of(following - 1)[1] + 1)
         elif doubted or following < index:
@@ -291,12 +310,6 @@ class _Upload:
     def _chunk(self, index: int) -> str:
         first, last = self._plan.range_of(index)
         return f"chunk {index + 1} of {self._plan.count} (bytes {first}-{last}/{self._plan.size})"
-
-
-def _uploaded(answer: Answer) -> int | None:
-    """The progress in a `Content-Range` header; None for a missing one and for the form that names only the total."""
-    found = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
-    return int(found[1]) if found else None
 
 
 def _said(answer: Answer) -> str:

@@ -66,11 +66,11 @@ class Wire:
     """A connection that is kept alive between PUTs; a context manager. Proxies and redirects are not followed."""
 
     def __init__(self) -> None:
-        self._limits = _Limits()
+        self._limits = Limits()
         self._pool = httpcore.ConnectionPool(
             ssl_context=httpx.create_ssl_context(trust_env=False),
             max_connections=1,
-            network_backend=_Network(self._limits),
+            network_backend=Network(self._limits),
         )
 
     def __enter__(self) -> Wire:
@@ -93,7 +93,7 @@ class Wire:
             yield from body
             whole = True
 
-        self._limits.begin(max(NO_PROGRESS_S, SECONDS_PER_MB * size / 1e6))
+        self._limits.begin(max(NO_PROGRESS_S, SECONDS_PER_MB * size / 1e6), NO_PROGRESS_S)
         origin, target, host = _split(url)
         try:
             with self._pool.stream(
@@ -110,23 +110,28 @@ class Wire:
             return NoAnswer(reached=True, why=_words(fault))
 
 
-class _Limits:
+class Limits:
     """How long the present attempt may still take."""
 
     def __init__(self) -> None:
         self._end = 0.0
+        self._silence_s = 0.0
 
-    def begin(self, seconds: float) -> None:
+    def begin(self, seconds: float, silence_s: float) -> None:
+        """An attempt begins: so many seconds for all of it, and `silence_s` for one in which nothing moves."""
         self._end = time.monotonic() + seconds
+        self._silence_s = silence_s
 
     def left(self) -> float:
-        return max(0.0, min(NO_PROGRESS_S, self._end - time.monotonic()))
+        """Seconds that the next read or write may take."""
+        return max(0.0, min(self._silence_s, self._end - time.monotonic()))
 
 
-class _Network(httpcore.NetworkBackend):
+class Network(httpcore.NetworkBackend):
     """httpcore's own connections, each under a stream of ours."""
 
-    def __init__(self, limits: _Limits) -> None:
+    def __init__(self, limits: Limits) -> None:
+        """Bound what its connections do by `limits`."""
         self._tcp = httpcore.SyncBackend()
         self._limits = limits
 
@@ -138,20 +143,21 @@ class _Network(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
+        """A bounded TCP connection."""
         return _Stream(self._tcp.connect_tcp(host, port, timeout, local_address, socket_options), self._limits)
 
 
 class _Stream(httpcore.NetworkStream):
     """A stream that listens while it sends."""
 
-    def __init__(self, inner: httpcore.NetworkStream, limits: _Limits) -> None:
+    def __init__(self, inner: httpcore.NetworkStream, limits: Limits) -> None:
         self._inner = inner
         self._socket = inner.get_extra_info("socket")
         self._limits = limits
         self._heard = bytearray()
         self._closed_by_peer = False
 
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002  (`_Limits` decides)
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002  (`Limits` decides)
         if self._heard:
             part = bytes(self._heard[:max_bytes])
             del self._heard[:max_bytes]
@@ -163,7 +169,7 @@ class _Stream(httpcore.NetworkStream):
             raise httpcore.ReadTimeout("the attempt took too long")
         return self._inner.read(max_bytes, left)
 
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002  (`_Limits` decides)
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002  (`Limits` decides)
         unsent = memoryview(buffer)
         poll = select.poll()
         poll.register(self._socket, select.POLLIN | select.POLLOUT)

@@ -66,18 +66,8 @@ def test_no_standing_privacy_is_none_in_the_ledger(engine: Engine) -> None:
 def test_a_block_that_was_stored_never_brings_an_old_token_back(engine: Engine) -> None:
     block = _account()
     block.store(engine)
-    seen = accounts.secrets(engine.ledger, "brand")
-    accounts.store_grant(
-        engine.ledger,
-        "brand",
-        seen,
-        access_token="act.1",
-        expires_in=86400,
-        refresh_token="ROTATED",
-        refresh_expires_in=None,
-        scopes=["video.publish"],
-        asked_at=engine.ledger.now(),
-    )
+    grant = accounts.Grant("act.1", 86400, "ROTATED", None, ("video.publish",), engine.ledger.now())
+    accounts.store_grant(engine.ledger, "brand", accounts.secrets(engine.ledger, "brand").version, grant)
     block.store(engine)
     assert accounts.secrets(engine.ledger, "brand").refresh_token == "ROTATED"
 

@@ -29,6 +29,7 @@ CONTRACT = [
     "ai_generated",
     "cover_ms",
 ]
+OF_PHOTOS = ["photos_as", "title", "auto_music", "cover_photo"]
 LATER = datetime(2026, 11, 24, 17, 0, tzinfo=UTC)
 
 
@@ -98,7 +99,7 @@ def test_no_secret_reaches_a_state() -> None:
 
 def test_the_form_has_the_fields_of_the_contract_and_help_for_each() -> None:
     fields = publish_post.parameters.properties
-    assert list(fields) == [*CONTRACT, "turn"]
+    assert list(fields) == [*CONTRACT, *OF_PHOTOS, "turn"]
     assert [name for name, field in fields.items() if not field.get("description")] == []
     assert publish_post.parameters.required == ["source", "account"]
 

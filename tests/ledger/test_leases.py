@@ -102,3 +102,14 @@ def test_a_second_one_waits_for_the_first(ledger: Ledger, clock: Clock) -> None:
     got = claim_or_wait(ledger, post.id, 30, pause=lambda _: clock.advance(10), waiting=told.append)
     assert got.epoch == 2
     assert len(told) == 1
+
+
+def test_a_clock_that_was_put_back_hides_no_takeover(ledger: Ledger, clock: Clock) -> None:
+    post = plan_post(ledger)
+    stalled = claim(ledger, post.id, 30)
+    assert isinstance(stalled, Lease)
+    clock.advance(31)
+    assert isinstance(claim(ledger, post.id, 30), Lease)
+    clock.advance(-3600)
+    with pytest.raises(LeaseLost):
+        stalled.check()

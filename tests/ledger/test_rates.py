@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from airdate.errors import WaitUntil
 from airdate.ledger import Ledger
 from airdate.ledger.rates import LIMITS, slot, wait
 
@@ -81,3 +82,33 @@ def test_threads_never_share_a_slot(ledger: Ledger) -> None:
     for thread in threads:
         thread.join()
     assert len(waits) == 10 - LIMITS["init"]
+
+
+def test_a_wait_says_why_and_for_how_long(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:
+    time = [datetime(2026, 11, 22, 9, tzinfo=UTC)]
+    ledger.now = lambda: time[0]
+
+    def pause(seconds: float) -> None:
+        time[0] += timedelta(seconds=seconds)
+
+    for _ in range(LIMITS["init"]):
+        with slot(ledger, "creator", "init", pause):
+            pass
+    with caplog.at_level("INFO", "airdate"):
+        wait(ledger, "creator", "init", pause)
+    assert time[0] == datetime(2026, 11, 22, 9, 1, tzinfo=UTC)
+    assert "waiting 60 s for TikTok's rate limit: the account's 6 init calls a minute" in caplog.text
+
+
+def test_who_may_not_wait_so_long_is_told_when_to_come_back(ledger: Ledger) -> None:
+    time = [datetime(2026, 11, 22, 9, tzinfo=UTC)]
+    ledger.now = lambda: time[0]
+    for _ in range(LIMITS["init"]):
+        with slot(ledger, "creator", "init", lambda _: pytest.fail("waited")):
+            pass
+    time[0] += timedelta(seconds=20)
+    with pytest.raises(WaitUntil) as raised:
+        wait(ledger, "creator", "init", lambda _: pytest.fail("waited"), longest_s=10)
+    assert raised.value.code == "rate_window_full"
+    assert raised.value.not_before == datetime(2026, 11, 22, 9, 1, tzinfo=UTC)
+    wait(ledger, "another creator", "init", lambda _: pytest.fail("waited"), longest_s=10)

@@ -102,3 +102,38 @@ def test_no_secret_is_in_a_repr() -> None:
     opened = OpenUpload.read({"publish_id": "p", "upload_url": "https://x.tiktokapis.com/?upload_token=canary"})
     for holder in (envelope, TokenGrant.read(envelope.data), opened):
         assert "canary" not in repr(holder)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        ({"fail_reason": "x" * 5000}, "x" * 200),
+        ({"fail_reason": "spam\ud800_\u0000risk"}, "spam?_risk"),
+        ({"fail_reason": "\u0000"}, None),
+        ({"fail_reason": {"code": "x"}}, None),
+    ],
+)
+def test_what_no_database_takes_is_cut_off(data: dict[str, object], reason: str | None) -> None:
+    body = json.dumps({"data": {"status": "FAILED"} | data, "error": {"code": "ok"}}).encode()
+    status = PublishStatus.read(Envelope.read(body).data)
+    assert status is not None
+    assert status.fail_reason == reason
+
+
+@pytest.mark.parametrize(
+    "number", [10**18, 10**4000, "9" * 19, "9" * 5000, float("nan"), float("inf"), -1, "-1", "1e3"]
+)
+def test_a_number_that_cannot_be_is_none(number: object) -> None:
+    status = PublishStatus.read({"status": "PROCESSING_UPLOAD", "uploaded_bytes": number})
+    assert status is not None
+    assert status.uploaded_bytes is None
+    grant = TokenGrant.read({"access_token": "act.demo", "expires_in": number, "refresh_expires_in": number})
+    assert (grant.expires_in, grant.refresh_expires_in) == (None, None)
+
+
+def test_a_life_of_centuries_is_not_known() -> None:
+    assert TokenGrant.read({"access_token": "act.demo", "expires_in": 10**12}).expires_in is None
+
+
+def test_a_publish_id_that_the_ledger_cannot_keep_is_none() -> None:
+    assert OpenUpload.read({"publish_id": "x" * 101, "upload_url": "https://u.tiktokapis.com/"}) is None

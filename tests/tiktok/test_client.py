@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs
 
 import httpx
@@ -301,3 +301,20 @@ def test_no_secret_gets_into_an_error() -> None:
     with pytest.raises(Transient) as failed:
         fake.tiktok.status("act.canarycanary", "v_pub")
     assert "canary" not in str(failed.value)
+
+
+@pytest.mark.parametrize(
+    "value", ["9" * 5000, "999999999999", "Fri, 31 Dec 9999 23:59:59 GMT", "Sat, 01 Jan 2033 00:00:00 GMT"]
+)
+def test_no_host_puts_a_post_off_for_longer_than_a_day(value: str) -> None:
+    fake = Fake(error(429, "rate_limit_exceeded", Retry_After=value))
+    with pytest.raises(WaitUntil) as waits:
+        fake.tiktok.status("act.one", "v_pub")
+    assert waits.value.not_before == NOW + timedelta(days=1)
+
+
+def test_a_word_about_publish_ids_at_init_is_a_refusal() -> None:
+    fake = Fake(error(400, "invalid_publish_id"))
+    with pytest.raises(NeedsPerson) as refused:
+        fake.tiktok.init_inbox("act.one", PLAN)
+    assert (refused.value.code, refused.value.exit_code) == ("invalid_publish_id", 4)

@@ -78,7 +78,9 @@ class Stage:
     def now(self) -> datetime:
         return NOW + timedelta(seconds=sum(self.waits))
 
-    def upload(self, plan: ChunkPlan = PLAN, start: int = 0, minutes: float = 59) -> None:
+    def upload(
+        self, plan: ChunkPlan = PLAN, start: int = 0, minutes: float = 59, *, was_committed: bool = False
+    ) -> None:
         upload(
             self.film,
             plan,
@@ -88,6 +90,7 @@ class Stage:
             hooks=self.hooks,
             pause=self.waits.append,
             now=self.now,
+            was_committed=was_committed,
         )
 
     @property
@@ -531,3 +534,35 @@ def test_a_status_beyond_the_upload_ends_it(stage: Stage, finished: bool) -> Non
 def test_a_plan_for_another_size_is_a_bug(stage: Stage) -> None:
     with pytest.raises(ValueError, match="plan"):
         stage.upload(ChunkPlan.for_size(5))
+
+
+def beyond(host: Host, connection: object, put: object) -> bool:
+    read(connection, put)
+    say(connection, 416, Content_Range=f"bytes 0-{SIZE}/{SIZE}")
+    return True
+
+
+def test_a_host_that_says_it_has_what_nobody_sent_is_not_believed(stage: Stage) -> None:
+    stage.host.faults = [None, beyond]
+    stage.upload()
+    assert stage.is_complete
+    assert len(stage.host.puts) == 5
+
+
+def test_one_that_may_have_been_sent_everything_before_is_believed(stage: Stage) -> None:
+    stage.host.faults = [beyond]
+    stage.upload(was_committed=True)
+    assert len(stage.host.puts) == 1
+    assert stage.hooks.told("has") == [SIZE]
+
+
+@pytest.mark.parametrize("value", ["9" * 5000, str(SIZE + 1), "-5", "nan", "1e9", ""])
+def test_a_progress_that_is_no_number_is_none(stage: Stage, value: str) -> None:
+    def told(host: Host, connection: object, put: object) -> bool:
+        read(connection, put)
+        say(connection, 416, Content_Range=f"bytes 0-{value}/{SIZE}")
+        return True
+
+    stage.host.faults = [told]
+    stage.upload()
+    assert stage.is_complete
