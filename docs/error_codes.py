@@ -14,7 +14,9 @@ from pathlib import Path
 from airdate import errors
 from airdate.console import ACTORS
 from airdate.errors import AirdateError
+from airdate.following.heeding import DEEDS, REMOVALS
 from airdate.tiktok.codes import WORDS, Where
+from airdate.tiktok.webhooks import Kind
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "errors.md"
@@ -192,6 +194,7 @@ def page() -> str:
             if word.where is where
         ]
         parts.append(f"## TikTok's words: {where.value}\n\n{_table(rows)}")
+    parts.append(f"## TikTok's webhooks\n\n{_events()}")
     rows = [
         (f"`{code.code}`", code.exit, f"`{code.who}`", code.message, code.fix)
         for code in {(code.code, code.exit): code for code in reversed(own_codes())}.values()
@@ -200,8 +203,21 @@ def page() -> str:
     return "\n".join(parts)
 
 
-def _table(rows: Iterable[tuple[object, ...]]) -> str:
-    lines = ["| code | exit | who | what happened | fix |", "|---|---|---|---|---|"]
+def _events() -> str:
+    """What is done about each event, and the reasons of a consent's end."""
+    rows = [(f"`{kind}`", f"`{who}`", deed, fix or "") for kind, (who, deed, fix) in DEEDS.items()]
+    fix = DEEDS[Kind.AUTHORIZATION_REMOVED][2]
+    rows += [
+        (f"`{Kind.AUTHORIZATION_REMOVED}`, reason {reason}", f"`{who}`", what, fix)
+        for reason, (who, what) in REMOVALS.items()
+    ]
+    return _table(rows, ("event", "who", "what is done", "fix"))
+
+
+def _table(
+    rows: Iterable[tuple[object, ...]], head: tuple[str, ...] = ("code", "exit", "who", "what happened", "fix")
+) -> str:
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     lines += ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows]
     return "\n".join(lines) + "\n"
 

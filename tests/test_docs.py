@@ -17,8 +17,10 @@ from typer.main import get_command
 import blocks
 from airdate import cli
 from airdate.errors import AirdateError
+from airdate.following.heeding import DEEDS
 from airdate.post import LatePolicy, Mode, PlanKind, PostState, Privacy, SubmissionState
 from airdate.settings import Settings
+from airdate.tiktok.webhooks import Kind
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
@@ -106,6 +108,10 @@ def test_the_reader_of_codes_finds_what_is_raised() -> None:
     assert found["file_missing"] == 2  # passed on by a helper
     assert found["lease_lost"] == 5  # in the constructor of an error of its own
     assert found["unconfirmed"] == found["processing"] == 6  # one of two
+
+
+def test_every_webhook_has_its_row() -> None:
+    assert set(DEEDS) == set(Kind)
 
 
 def error_codes() -> object:

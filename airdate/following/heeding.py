@@ -29,6 +29,26 @@ log = logging.getLogger(__name__)
 
 ABOUT_A_POST = (Kind.FAILED, Kind.COMPLETE, Kind.INBOX_DELIVERED, Kind.PUBLIC, Kind.NO_LONGER_PUBLIC)
 
+_ASK = "TikTok is asked for the post's status at once; that answer counts, the event does not"
+
+DEEDS = {
+    Kind.FAILED: (Who.NOBODY, _ASK, "the failed post names who must act: see the fail reasons above"),
+    Kind.COMPLETE: (Who.NOBODY, _ASK, None),
+    Kind.INBOX_DELIVERED: (Who.CREATOR, _ASK, "have the creator finish the draft in TikTok's app"),
+    Kind.PUBLIC: (Who.NOBODY, f"{_ASK}; the public post's id is kept", None),
+    Kind.NO_LONGER_PUBLIC: (
+        Who.CONTENT,
+        "the post is looked for where the creator granted video.list, else TikTok's word is taken: taken down",
+        "ask the creator whether it was deleted or made private; if TikTok removed it, the reason is in their app",
+    ),
+    Kind.AUTHORIZATION_REMOVED: (
+        Who.CREATOR,
+        "the account is stopped, code authorization_removed, unless it has a newer consent",
+        "let the creator consent again: `airdate account connect` with the account's name",
+    ),
+}
+"""Who must act on an event, what is done about it, and what is left to do (TikTok, Webhook Events)."""
+
 REMOVALS = {
     "1": (Who.CREATOR, "the creator disconnected the app"),
     "2": (Who.CREATOR, "the creator's TikTok account was deleted"),
