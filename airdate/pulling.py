@@ -184,7 +184,7 @@ class _Publication:
                 raise
             except TokenRefused as refused:
                 if is_renewed:
-                    self.session.block(refused)
+                    self.session.block(refused, token)
                     raise
                 self.session.renew(token)
                 is_renewed = True

@@ -222,7 +222,8 @@ def test_looks_become_rarer_and_stay_within_their_bounds(engine: Engine, tiktok:
 
 def test_one_account_that_cannot_be_asked_stops_no_other(settings: Settings, tiktok: Moderation, clock: Clock) -> None:
     with following(settings, tiktok, ("ana", "ben")) as engine:
-        accounts.block(engine.ledger, "ana", NeedsPerson("invalid_grant", "dead", fix="consent").as_dict())
+        dead = NeedsPerson("invalid_grant", "dead", fix="consent").as_dict()
+        accounts.block(engine.ledger, "ana", dead, version=accounts.secrets(engine.ledger, "ana").version)
         stuck, well = sent(engine, "stuck", account="ana"), sent(engine, "well", account="ben")
         lost = sent(engine, "lost", account="nobody")
         tiktok.said[well.publish_id or ""] = COMPLETE

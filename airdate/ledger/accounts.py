@@ -298,10 +298,15 @@ def note_warning(ledger: Ledger, name: str) -> None:
         connection.execute(update(accounts).where(accounts.c.name == name).values(warned_at=ledger.now()))
 
 
-def block(ledger: Ledger, name: str, error: dict[str, Any]) -> None:
-    """Stop an account until its owner consents again; the next stored grant lifts it."""
+def block(ledger: Ledger, name: str, error: dict[str, Any], *, version: int) -> None:
+    """Stop an account until its owner consents again; the next stored grant lifts it.
+
+    Args:
+        version: of the tokens that TikTok refused; a newer consent is not stopped for the sake of an older one.
+    """
+    refused = (accounts.c.name == name, accounts.c.token_version == version)
     with ledger.write() as connection:
-        connection.execute(update(accounts).where(accounts.c.name == name).values(blocked=error))
+        connection.execute(update(accounts).where(*refused).values(blocked=error))
 
 
 def _granted(ledger: Ledger, grant: Grant) -> dict[str, Any]:

@@ -107,9 +107,11 @@ class Session:
         """Put another token in the place of one that TikTok refused."""
         tokens.replaced(self._ledger, self._tiktok, self.account.name, refused, self._pause)
 
-    def block(self, refused: TokenRefused) -> None:
-        """Stop the account: TikTok refuses its tokens, new ones too."""
-        accounts.block(self._ledger, self.account.name, refused.as_dict())
+    def block(self, refused: TokenRefused, token: str) -> None:
+        """Stop the account: TikTok refuses its tokens, new ones too, of which `token` is the last."""
+        held = accounts.secrets(self._ledger, self.account.name)
+        if held.access_token == token:
+            accounts.block(self._ledger, self.account.name, refused.as_dict(), version=held.version)
 
     def init_photos(self, token: str, body: dict[str, Any], about_to_ask: Callable[[], None]) -> OpenPull:
         """Have TikTok fetch and post pictures: one attempt, with no second one on a refused token either.
@@ -154,7 +156,7 @@ class Session:
             except TokenRefused as refused:
                 # A call may wait a minute for its rate, and a token that died of age meanwhile is no dead consent.
                 if renewals == MOST_RENEWALS or (renewals and not self._is_over()):
-                    accounts.block(self._ledger, name, refused.as_dict())
+                    self.block(refused, token)
                     raise
             token = tokens.replaced(self._ledger, self._tiktok, name, token, self._pause)
         raise AssertionError("the last renewal returns or raises")

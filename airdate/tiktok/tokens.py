@@ -73,7 +73,7 @@ def _refresh(ledger: Ledger, tiktok: TikTok, account: Account, held: Secrets, pa
         newer = accounts.secrets(ledger, account.name)
         if newer.version != held.version and newer.access_token:
             return newer.access_token
-        accounts.block(ledger, account.name, refused.as_dict())
+        accounts.block(ledger, account.name, refused.as_dict(), version=held.version)
         raise
     kept = Kept(account.name, account.rate_subject, held.version, grant_of(given, asked_at))
     if not grants.store(ledger, kept, pause):

@@ -327,7 +327,8 @@ def test_an_event_while_tiktok_has_a_fault_is_left_to_the_sweep(
 
 def test_an_event_for_a_blocked_account_does_not_loop(engine: Engine, sender: Sender, tiktok: Moderation) -> None:
     post = sent(engine, "a")
-    accounts.block(engine.ledger, "demo", NeedsPerson("invalid_grant", "dead", fix="consent").as_dict())
+    dead = NeedsPerson("invalid_grant", "dead", fix="consent").as_dict()
+    accounts.block(engine.ledger, "demo", dead, version=accounts.secrets(engine.ledger, "demo").version)
     sender.deliver("post.publish.complete", publish_id=post.publish_id)
     assert deliveries.waiting(engine.ledger, SOURCE) == []
     assert tiktok.calls == []

@@ -71,3 +71,13 @@ def test_a_shared_ledger_needs_its_key_set(settings: Settings) -> None:
     shared = settings.model_copy(update={"database_url": "postgresql://db.example/airdate", "secret_key": None})
     with pytest.raises(NeedsPerson, match="hosts share"):
         Vault.open(shared)
+
+
+def test_an_old_refusal_does_not_stop_a_newer_consent(ledger: Ledger) -> None:
+    add_account(ledger)
+    seen = accounts.secrets(ledger, "demo").version
+    add_account(ledger)
+    accounts.block(ledger, "demo", {"code": "invalid_grant"}, version=seen)
+    assert accounts.get(ledger, "demo").blocked is None
+    accounts.block(ledger, "demo", {"code": "invalid_grant"}, version=accounts.secrets(ledger, "demo").version)
+    assert accounts.get(ledger, "demo").blocked == {"code": "invalid_grant"}
