@@ -29,6 +29,8 @@ Command = Callable[..., tuple[int, dict[str, Any], str]]
 
 BROWSER = """
 import sys, httpx
+
+pytestmark = pytest.mark.e2e
 with open({log!r}, "a") as log:
     log.write(sys.argv[1] + "\\n")
 if {goes}:

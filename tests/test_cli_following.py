@@ -20,6 +20,8 @@ from airdate.post import Options, Privacy
 from airdate.settings import Settings
 from airdate.up import Addresses
 
+pytestmark = pytest.mark.e2e
+
 Command = Callable[..., tuple[int, dict[str, Any]]]
 COMPLETE = {"status": "PUBLISH_COMPLETE"}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from airdate.sandbox.running import RunningSandbox
 from airdate.settings import Settings
 from airdate.tiktok.chunks import ChunkPlan
 
+pytestmark = pytest.mark.e2e
+
 EDGES = (5_000_000, 5_242_880, 64_000_000, 67_108_864, 128_000_000)
 PRIME = 128_000_003
 SIZES = sorted({edge + off for edge in EDGES for off in (-1, 0, 1)} | {PRIME})
@@ -28,12 +30,6 @@ CHUNKED = 70_000_000
 """Bytes of a film that goes out in seven chunks."""
 
 PROFILES = list(Profile)
-
-
-def sampled(cases: Iterable[Any], every: int) -> list[Any]:
-    """The cases as parameters; one in `every` runs in the quick part, all of them in the whole."""
-    rows = [each if isinstance(each, tuple) else (each,) for each in cases]
-    return [pytest.param(*row, marks=() if at % every == 0 else pytest.mark.e2e) for at, row in enumerate(rows)]
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +77,6 @@ def test_the_plan_is_valid_under_every_reading(size: int) -> None:
     assert plan.count == 1 or min(sent) >= 5_242_880
 
 
-@pytest.mark.e2e
 @pytest.mark.parametrize(
     ("size", "profile"),
     [
@@ -109,7 +104,7 @@ ANSWERS = [
 """The progress of an answered chunk, and what a chunk that is there already is answered; each under one reading."""
 
 
-@pytest.mark.parametrize(("header", "repeated", "profile"), sampled(ANSWERS, 3))
+@pytest.mark.parametrize(("header", "repeated", "profile"), ANSWERS)
 def test_the_only_chunks_answer_is_lost_and_nobody_tells(
     stage: Stage, film: Path, header: str, repeated: int, profile: Profile
 ) -> None:
@@ -121,7 +116,6 @@ def test_the_only_chunks_answer_is_lost_and_nobody_tells(
     assert len(stage.sandbox.control.calls("init")) == 1
 
 
-@pytest.mark.e2e
 @pytest.mark.parametrize(("header", "repeated", "profile"), ANSWERS)
 @pytest.mark.parametrize("after", [0, 6])
 def test_a_chunks_answer_is_lost_and_nobody_tells(
@@ -157,7 +151,7 @@ ONCE: list[tuple[str, str, dict[str, Any]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("call", "fault"), sampled([each[1:] for each in ONCE], 6), ids=[each[0] for each in ONCE])
+@pytest.mark.parametrize(("call", "fault"), [each[1:] for each in ONCE], ids=[each[0] for each in ONCE])
 def test_a_fault_that_passes_leaves_one_post(stage: Stage, film: Path, call: str, fault: dict[str, Any]) -> None:
     stage.sandbox.control.fault(call, **fault)
     stage.published_once(stage.publish(film), film)
@@ -194,7 +188,7 @@ ENDS: list[tuple[str, dict[str, Any], PostState, int, str, str]] = [
 
 @pytest.mark.parametrize(
     ("call", "fault", "state", "status", "code", "who"),
-    sampled(ENDS, 2),
+    ENDS,
     ids=[f"{each[0]}-{each[4]}" for each in ENDS],
 )
 def test_a_fault_that_stays_has_a_name(
@@ -225,7 +219,7 @@ REASONS = {
 """TikTok's fail reasons, and one that it does not document: the exit status and who must act."""
 
 
-@pytest.mark.parametrize("reason", sampled(REASONS, 4))
+@pytest.mark.parametrize("reason", REASONS)
 def test_what_tiktok_fails_keeps_its_word(stage: Stage, film: Path, reason: str) -> None:
     stage.sandbox.control.fault("processing", times=None, fail_reason=reason)
     refused(stage, stage.publish(film), PostState.FAILED, REASONS[reason][0], reason, REASONS[reason][1])
@@ -233,7 +227,7 @@ def test_what_tiktok_fails_keeps_its_word(stage: Stage, film: Path, reason: str)
     assert len(stage.sandbox.control.calls("init")) == 1 + sent_anew
 
 
-@pytest.mark.parametrize("form", sampled(["numbers", "strings", "scalar", "empty", "absent", "late"], 3))
+@pytest.mark.parametrize("form", ["numbers", "strings", "scalar", "empty", "absent", "late"])
 def test_ids_in_every_form(sandbox: RunningSandbox, settings: Settings, film: Path, form: str) -> None:
     with staged(sandbox, settings) as stage:
         sandbox.control.settings(creators={"demo": {"private": False, "audited": True}}, public_id_seconds=0)
@@ -258,7 +252,7 @@ def test_endless_processing_is_undecided_and_sent_once(stage: Stage, film: Path)
 
 @pytest.mark.parametrize(
     ("shift_s", "life_s", "old"),
-    sampled([(-300, 30, "dies"), (300, 30, "lives"), (0, 30, "dies"), (-300, None, "lives"), (300, None, "dies")], 3),
+    [(-300, 30, "dies"), (300, 30, "lives"), (0, 30, "dies"), (-300, None, "lives"), (300, None, "dies")],
 )
 def test_short_and_unknown_lives_of_tokens_under_skewed_clocks(
     stage: Stage, film: Path, shift_s: int, life_s: int | None, old: str
@@ -271,7 +265,7 @@ def test_short_and_unknown_lives_of_tokens_under_skewed_clocks(
     assert len(stage.sandbox.control.calls("init")) == 1
 
 
-@pytest.mark.parametrize("jump_s", sampled([7200, -300, 300, -7200], 4))
+@pytest.mark.parametrize("jump_s", [7200, -300, 300, -7200])
 def test_the_clock_of_the_host_jumps_in_mid_upload(stage: Stage, film: Path, jump_s: int) -> None:
     stage.sandbox.control.fault("upload", status=502)
     stage.sandbox.control.fault("status", status=503)
@@ -285,7 +279,7 @@ def test_the_clock_of_the_host_jumps_in_mid_upload(stage: Stage, film: Path, jum
     stage.published_once(stage.publish(film), film)
 
 
-@pytest.mark.parametrize("profile", sampled(PROFILES, 3))
+@pytest.mark.parametrize("profile", PROFILES)
 def test_a_last_answer_lost_at_minute_59_is_asked_for(stage: Stage, film: Path, profile: Profile) -> None:
     stage.sandbox.control.settings(profile=profile)
     stage.sandbox.control.fault("upload", lose_answer=True)
@@ -295,7 +289,7 @@ def test_a_last_answer_lost_at_minute_59_is_asked_for(stage: Stage, film: Path, 
     assert len(stage.sandbox.control.calls("init")) == 1
 
 
-@pytest.mark.parametrize("profile", sampled(PROFILES, 3))
+@pytest.mark.parametrize("profile", PROFILES)
 def test_an_upload_unfinished_at_minute_59_lapses_before_the_next_begins(
     stage: Stage, film: Path, profile: Profile
 ) -> None:

@@ -31,6 +31,8 @@ from airdate.media.ffmpeg import program
 from airdate.post import Mode, PostState
 from airdate.sandbox.running import RunningSandbox
 
+pytestmark = pytest.mark.e2e
+
 Doctor = Callable[..., dict[str, Any]]
 
 

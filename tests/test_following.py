@@ -156,6 +156,7 @@ def test_a_token_that_stays_refused_blocks_the_account_and_loses_no_post(engine:
 # The sweep's rule
 
 
+@pytest.mark.e2e
 def test_the_sweep_breaks_no_rate_asks_all_and_is_fair(settings: Settings, tiktok: Moderation, clock: Clock) -> None:
     names = ("ana", "ben")
     with following(settings, tiktok, names) as engine:
@@ -207,6 +208,19 @@ def test_a_post_under_an_active_watch_is_left_to_it(engine: Engine, tiktok: Mode
     assert follow(engine, post.id, Watch(60)).state is PostState.PROCESSING
     assert len(asked_by_sweep) > 3
     assert asked_by_sweep == [0] * (len(asked_by_sweep) - 1) + [1]  # the last question ends the watch
+
+
+def test_the_sweep_takes_over_from_a_watcher_that_died(engine: Engine, tiktok: Moderation, clock: Clock) -> None:
+    post = sent(engine, "a")
+
+    def die(_state: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        follow(engine, post.id, Watch(600, die))
+    assert sweep(engine).asked == 0
+    clock.forward(seconds=30)
+    assert sweep(engine).asked == 1
 
 
 def test_looks_become_rarer_and_stay_within_their_bounds(engine: Engine, tiktok: Moderation, clock: Clock) -> None:

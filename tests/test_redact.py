@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 
 import pytest
+from pydantic import SecretStr
 
+from airdate.engine import Engine
+from airdate.ledger import accounts
+from airdate.ledger.grants import Kept
+from airdate.post import Mode
 from airdate.redact import RedactingFilter, redact, register
+from airdate.settings import Settings
+from airdate.tiktok.answers import Envelope, OpenUpload, TokenGrant
 
 
 @pytest.mark.parametrize(
@@ -51,3 +59,40 @@ def test_a_record_is_hidden_with_its_traceback() -> None:
         record.exc_info = (type(failed), failed, failed.__traceback__)
     RedactingFilter().filter(record)
     assert "canary" not in logging.Formatter().format(record)
+
+
+def test_no_repr_shows_a_secret_to_a_traceback_with_locals(engine: Engine) -> None:
+    """What the engine hands around, as debuggers and tracebacks show it."""
+    settings = Settings(
+        database_url="postgresql://ana:CANARY@db.example/x",
+        secret_key=SecretStr("CANARY"),
+        tiktok_client_secret=SecretStr("CANARY"),
+        tiktok_refresh_token=SecretStr("CANARY"),
+        webhook_secrets=(SecretStr("CANARY"),),
+    )
+    accounts.add(
+        engine.ledger,
+        name="demo",
+        api_url="https://api.example",
+        client_key="key",
+        open_id="oid",
+        client_secret="CANARY",
+        refresh_token="CANARY",
+        audited=False,
+        mode=Mode.DIRECT,
+        privacy=None,
+    )
+    now = engine.ledger.now()
+    grant = accounts.Grant("CANARY", 7200, "CANARY", 7200, ("video.publish",), now)
+    held = [
+        settings,
+        replace(engine, settings=settings),
+        accounts.get(engine.ledger, "demo"),
+        accounts.secrets(engine.ledger, "demo"),
+        grant,
+        Kept("demo", "key:oid", 1, grant),
+        TokenGrant.read({"access_token": "CANARY", "refresh_token": "CANARY"}),
+        OpenUpload("v_pub", "https://u.tiktokapis.com/?upload_token=CANARY"),
+        Envelope.read_oauth(b'{"access_token": "CANARY"}'),
+    ]
+    assert [each for each in held if "CANARY" in repr(each)] == []

@@ -23,6 +23,10 @@ POLL_GROWTH = 1.5
 """Polls of one post: the first after `AIRDATE_POLL_SECONDS`, then × 1.5 up to 30 s, never closer than 2 s."""
 
 
+HEARD_WITHIN = timedelta(seconds=15)
+"""The sweep takes a post over when its watcher has not asked for this long after it should have: it may be dead."""
+
+
 @dataclass(frozen=True, slots=True)
 class Watch:
     """How long to watch, in seconds, and what to tell after each answer."""
@@ -46,9 +50,10 @@ def follow(engine: Engine, post_id: str, watch: Watch | None = None) -> Post:
     end = engine.ledger.now() + timedelta(seconds=watch.budget_s)
     wait = engine.settings.poll_seconds
     with Session(engine.settings, engine.ledger, post.account, engine.pause) as session:
-        looks.put(engine.ledger, post.id, end)
         while post.state is PostState.PROCESSING and (left := (end - engine.ledger.now()).total_seconds()) > 0:
-            engine.pause(min(wait, max(left, 0.0)))
+            patience = timedelta(seconds=min(wait, left))
+            looks.put(engine.ledger, post.id, min(engine.ledger.now() + patience + HEARD_WITHIN, end))
+            engine.pause(patience.total_seconds())
             try:
                 post = ask(engine, session, post)
             except (Transient, WaitUntil, OutcomeUnknown) as failed:

@@ -34,6 +34,9 @@ WALK_S = 20.0
 MOST_WALKS = 30
 """Undisturbed workers, one after the other, until the post must have come to its end."""
 
+ON_ITS_WAY_S = 2.0
+"""How long before a jump a call may have begun that the jump met."""
+
 LOOK_S = 0.004
 """How often a blow looks for the call it waits for."""
 
@@ -94,6 +97,7 @@ class _Round:
         self.bout = bout
         self.plan = bout.plan
         self.post_id = ""
+        self.jumps: list[float] = []
 
     def play(self) -> None:
         control = self.stage.control
@@ -115,7 +119,7 @@ class _Round:
                 self.bout.post,
                 self.plan,
                 known,
-                control.broken(),
+                [each for each in control.broken() if not self._was_on_its_way(each["at"])],
                 control.calls("upload"),
                 self.bout.blows,
             )
@@ -167,6 +171,15 @@ class _Round:
             privacy=None,
         )
 
+    def _jump(self, seconds: float) -> None:
+        """Let time pass while workers are dead or asleep; what they had asked may still be on its way."""
+        self.jumps.append(self.stage.clock.time())
+        self.stage.clock.jump(seconds)
+
+    def _was_on_its_way(self, at: float) -> bool:
+        """Whether a call that began then may have been met by a jump: it was not the worker that was late."""
+        return any(jump - ON_ITS_WAY_S <= at <= jump for jump in self.jumps)
+
     def _order(self, fault: Fault) -> None:
         self.stage.control.fault(fault.call, times=fault.times, after=fault.after, **fault.what)
 
@@ -207,11 +220,11 @@ class _Round:
     def _strike(self, blow: Blow, workers: list[Forked]) -> None:
         if blow.end is End.KILL:
             workers[0].kill()
-            self.stage.clock.jump(blow.jump_s)
+            self._jump(blow.jump_s)
             return
         # It is stopped as a machine is that sleeps: its lease runs out, another takes over, then it wakes.
         workers[0].send(signal.SIGSTOP)
-        self.stage.clock.jump(max(blow.jump_s, self.settings.lease_seconds + 1))
+        self._jump(max(blow.jump_s, self.settings.lease_seconds + 1))
         workers.append(self._worker())
         end = time.monotonic() + LIFE_S / 3
         while any(worker.is_alive for worker in workers[1:]) and time.monotonic() < end:

@@ -17,6 +17,8 @@ from airdate.rehearse.plan import draw_plan
 from airdate.rehearse.stage import Stage, staged
 from airdate.rehearse.story import told
 
+TELL_EVERY_S = 20.0
+
 
 @dataclass
 class Report:
@@ -71,37 +73,33 @@ def rehearse(rounds: int, seed: int, say: Callable[[str], None], *, first: int =
     folder = Path(tempfile.mkdtemp(prefix="airdate-rehearsal-"))
     began = told_at = time.monotonic()
     say(f"seed {seed}, {rounds} rounds, in {folder}")
-    with staged(folder) as stage:
-        for number in range(first, first + rounds):
-            _play_one(stage, number, report, say)
-            report.seconds = time.monotonic() - began
-            if len(report.failed) >= most_failed:
-                break
-            if time.monotonic() - told_at > 20:
-                told_at = time.monotonic()
-                say(f"round {number}: {report.seconds:.0f} s, {dict(report.outcomes)}")
-    if report.failed:
-        report.home = folder
-    else:
-        shutil.rmtree(folder)
+    try:
+        with staged(folder) as stage:
+            for number in range(first, first + rounds):
+                _play_one(stage, number, report, say)
+                report.seconds = time.monotonic() - began
+                if len(report.failed) >= most_failed:
+                    break
+                if time.monotonic() - told_at > TELL_EVERY_S:
+                    told_at = time.monotonic()
+                    say(f"round {number}: {report.seconds:.0f} s, {dict(report.outcomes)}")
+    finally:
+        if report.failed:
+            report.home = folder
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
     return report
 
 
-class _Kept(Exception):
-    """The round's home shall be kept."""
-
-
 def _play_one(stage: Stage, number: int, report: Report, say: Callable[[str], None]) -> None:
-    plan = draw_plan(report.seed, number, stage.sizes)
-    try:
-        with stage.home(number) as settings:
-            bout = play(stage, settings, plan)
-            report.count(bout)
-            if bout.violations:
-                ledger = Ledger.open(settings, stage.clock.now)
-                story = told(ledger, stage.control, settings, bout)
-                ledger.close()
-                raise _Kept
-    except _Kept:
-        report.failed.append(story.facts)
-        say(story.words)
+    settings = stage.new_home(number)
+    bout = play(stage, settings, draw_plan(report.seed, number, stage.sizes))
+    report.count(bout)
+    if not bout.violations:
+        shutil.rmtree(settings.home)
+        return
+    ledger = Ledger.open(settings, stage.clock.now)
+    story = told(ledger, stage.control, settings, bout)
+    ledger.close()
+    report.failed.append(story.facts)
+    say(story.words)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -17,14 +17,12 @@ class Fault:
         what: its fields, those of `airdate.sandbox.faults`.
         times: how many calls get it.
         after: how many calls pass before the first.
-        ends: the error codes with which a post may end for it, if it is not published.
     """
 
     call: str
     what: Mapping[str, Any]
     times: int = 1
     after: int = 0
-    ends: frozenset[str] = field(default_factory=frozenset)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -128,4 +126,4 @@ def _draw_processing(draw: random.Random) -> Fault:
         return Fault("processing", {"endless": True})
     reason = draw.choice(FAIL_REASONS)
     times = draw.choice([1, 2, 3]) if reason in SENT_ANEW else 1
-    return Fault("processing", {"fail_reason": reason}, times, ends=frozenset({reason}))
+    return Fault("processing", {"fail_reason": reason}, times)

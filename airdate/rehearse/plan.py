@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+from airdate.following.settling import MAX_RESENDS
 from airdate.post import Mode
-from airdate.rehearse.menu import SLOW_S, Fault, draw_fault, draw_slowness
+from airdate.rehearse.menu import SENT_ANEW, SLOW_S, Fault, draw_fault, draw_slowness
 
 
 class Kind(StrEnum):
@@ -85,7 +87,11 @@ class Plan:
     @property
     def ends(self) -> frozenset[str]:
         """The error codes with which the post may end unpublished."""
-        return frozenset().union(*(fault.ends for fault in self.faults))
+        reasons = Counter[str]()
+        for fault in self.faults:
+            if "fail_reason" in fault.what:
+                reasons[fault.what["fail_reason"]] += fault.times
+        return frozenset(word for word, count in reasons.items() if count > (MAX_RESENDS if word in SENT_ANEW else 0))
 
     @property
     def is_endless(self) -> bool:

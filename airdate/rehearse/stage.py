@@ -60,12 +60,11 @@ class Stage:
         """Bytes that are uploaded for each kind; none for photos, which TikTok fetches."""
         return {kind: 0 if kind is Kind.PHOTOS else paths[0].stat().st_size for kind, paths in self.sources.items()}
 
-    @contextmanager
-    def home(self, number: int) -> Iterator[Settings]:
-        """The settings of a new home with an empty ledger; it is thrown away if the `with` ends in peace."""
+    def new_home(self, number: int) -> Settings:
+        """The settings of a new home with an empty ledger."""
         home = self.folder / f"round-{number}"
         shutil.copytree(self.folder / "empty", home)
-        yield _settings(
+        return _settings(
             home,
             tiktok_api_url=self.addresses.api,
             tiktok_upload_hosts=(self.addresses.upload.partition("://")[2],),
@@ -74,7 +73,6 @@ class Stage:
             pull_dir=self.pull_dir,
             pull_url=self.pull_url,
         )
-        shutil.rmtree(home)
 
 
 @contextmanager

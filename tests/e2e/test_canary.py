@@ -196,5 +196,5 @@ def test_a_prefect_and_its_worker_let_nothing_out(tmp_path: Path, film: Path, da
             control.close()
             take_down(up)
     assert canaries.found_in(b"\n".join(seen)) == []
-    assert canaries.found_below(tmp_path, but=("/home/sandbox/",)) == []
+    assert canaries.found_below(tmp_path, but=("/sandbox/",)) == []
     assert canaries.found_in_tables(database) == []

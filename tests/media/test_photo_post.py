@@ -16,6 +16,8 @@ from airdate.errors import Refused
 from airdate.media.photo_post import Fitted, fit
 from airdate.media.stripping import stripped_jpeg, stripped_webp
 
+pytestmark = pytest.mark.e2e
+
 pillow_heif.register_heif_opener()
 
 PLACE = "a street and a number"

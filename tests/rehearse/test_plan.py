@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from airdate.rehearse.clock import Clock
+from airdate.rehearse.menu import Fault
 from airdate.rehearse.plan import End, Kind, Plan, draw_plan
 from airdate.sandbox.faults import CallName, Faults, Order
 from airdate.sandbox.settings import Rules
@@ -43,10 +47,15 @@ def test_every_kind_of_bad_day_comes() -> None:
     assert struck == {None, *wanted - {"processing"}}
 
 
-def test_only_what_was_drawn_explains_a_failure() -> None:
-    for plan in plans():
-        reasons = {fault.what["fail_reason"] for fault in plan.faults if "fail_reason" in fault.what}
-        assert plan.ends == reasons
+@pytest.mark.parametrize(
+    ("reason", "times", "ends"),
+    [("spam_risk", 1, True), ("internal", 1, False), ("internal", 2, False), ("internal", 3, True)],
+)
+def test_a_post_may_fail_only_for_what_was_drawn_often_enough(reason: str, times: int, ends: bool) -> None:
+    plan = replace(
+        plans()[0], faults=(Fault("processing", {"fail_reason": reason}, times), Fault("init", {"reset": True}))
+    )
+    assert plan.ends == ({reason} if ends else set())
 
 
 def test_a_long_wait_is_a_jump_of_the_clock_and_a_short_one_is_none() -> None:
