@@ -27,10 +27,10 @@ from airdate.sandbox.seed import DEMO, PUBLIC
 
 Command = Callable[..., tuple[int, dict[str, Any], str]]
 
+pytestmark = pytest.mark.e2e
+
 BROWSER = """
 import sys, httpx
-
-pytestmark = pytest.mark.e2e
 with open({log!r}, "a") as log:
     log.write(sys.argv[1] + "\\n")
 if {goes}:
