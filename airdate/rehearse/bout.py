@@ -282,10 +282,10 @@ class _Round:
     def _resolve(self, engine: Engine, post: Post) -> None:
         """A person looks at the creator's account and says what is there, as Airdate asks for."""
         self.bout.mended.append("init_unknown")
-        live = [each for each in self.stage.control.posts() if each["state"] in LIVE]
-        if live:
+        states = [each["state"] for each in self.stage.control.posts()]
+        if any(state in LIVE for state in states):
             decisions.resolve_published(engine, post.id, tiktok_post_id=None, who="rehearsal", why="seen")
-        elif not self.plan.is_endless:
+        elif not self.plan.is_endless or all(state == "FAILED" for state in states):
             decisions.resolve_not_published(engine, post.id, who="rehearsal", why="not to be seen")
 
     def _look_later(self) -> None:
