@@ -18,6 +18,8 @@ from airdate.sandbox.running import RunningSandbox
 from airdate.settings import Settings
 from airdate.store import Store
 
+pytestmark = pytest.mark.e2e
+
 
 @pytest.fixture(scope="module")
 def clock() -> Clock:
@@ -109,7 +111,6 @@ def test_a_bad_account_stops_no_other_and_is_told_once(engine: Engine, sandbox: 
     assert (kept.errors, kept.stopped) == ((), ("brand (invalid_grant)",))
 
 
-@pytest.mark.e2e
 def test_people_are_told_30_14_and_7_days_before(
     engine: Engine, sandbox: RunningSandbox, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:

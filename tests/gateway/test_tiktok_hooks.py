@@ -29,6 +29,8 @@ from airdate.ledger.schema import deliveries as table
 from airdate.post import Mode, Options, PostState, Privacy, SubmissionState
 from airdate.settings import Settings
 
+pytestmark = pytest.mark.e2e
+
 PUBLIC = Options(caption="hello", privacy=Privacy.PUBLIC)
 ID = "7500000000000000123"
 COMPLETE = {"status": "PUBLISH_COMPLETE"}

@@ -14,6 +14,8 @@ from sandbox_client import PHOTO_INFO, Client, WebHost, photo
 from airdate.sandbox.ownership import is_address, is_verified
 from airdate.sandbox.running import Control, RunningSandbox
 
+pytestmark = pytest.mark.e2e
+
 
 def code(answer: httpx.Response) -> str:
     return str(answer.json()["error"]["code"])

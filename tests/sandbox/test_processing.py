@@ -7,6 +7,8 @@ from sandbox_client import Client, Films
 
 from airdate.sandbox.running import Control
 
+pytestmark = pytest.mark.e2e
+
 
 def test_a_private_post_has_no_id(demo: Client, film: bytes) -> None:
     assert demo.data(demo.post(film)) == {"status": "PUBLISH_COMPLETE"}

@@ -21,6 +21,8 @@ from airdate.sandbox.running import Control, RunningSandbox
 from airdate.sandbox.server import SandboxAddresses
 from airdate.sandbox.store import Shelf, Store, claimed
 
+pytestmark = pytest.mark.e2e
+
 SIZE, CHUNK = 12_000_000, 6_000_000
 
 
@@ -51,7 +53,6 @@ def half_a_chunk(url: str, body: bytes) -> socket.socket:
     return connection
 
 
-@pytest.mark.e2e
 def test_an_upload_survives_a_kill(tmp_path: Path, film: bytes) -> None:
     port, body = free_pair(), padded(film, SIZE)
     with child(port, tmp_path) as (control, addresses), httpx.Client(base_url=addresses.api, trust_env=False) as http:

@@ -12,6 +12,8 @@ from sandbox_client import Client, WebHost, photo, web_host
 from airdate.sandbox.running import Control
 from airdate.sandbox.webhooks import signature
 
+pytestmark = pytest.mark.e2e
+
 
 @pytest.fixture(autouse=True)
 def webhook(control: Control, host: WebHost) -> None:

@@ -26,6 +26,8 @@ from airdate.sandbox.running import RunningSandbox
 from airdate.settings import Settings
 from airdate.tiktok.session import Session
 
+pytestmark = pytest.mark.e2e
+
 PROCESSES, THREADS = 4, 13
 SPAWN = multiprocessing.get_context("spawn")
 
