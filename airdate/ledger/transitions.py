@@ -55,7 +55,6 @@ def is_unsent(transfer: Transfer, state: S) -> bool:
     return state in UNSENT if transfer is Transfer.UPLOAD else state is S.INTENDED
 
 
-
 class LeaseLost(Transient):
     """Another worker holds the post now; this one must not write or send anything more for it."""
 
