@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 import time
@@ -51,11 +52,19 @@ class Hooks:
         return answer
 
 
+class _Server(uvicorn.Server):
+    """Ends within milliseconds; uvicorn's own loop looks ten times a second, which fifty tests would wait for."""
+
+    async def main_loop(self) -> None:
+        while not self.should_exit:
+            await asyncio.sleep(0.005)
+
+
 @contextmanager
 def running(engine: Engine) -> Iterator[Hooks]:
     hooks = Hooks("", engine)
     app = build_app(engine, keys_of(engine.settings.webhook_secrets), hooks.accepted, read_s=0.3)
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False))
+    server = _Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         hooks.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
