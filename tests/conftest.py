@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -26,6 +27,12 @@ REQUIRE = "AIRDATE_TEST_REQUIRE"
 
 POSTGRES = "AIRDATE_TEST_POSTGRES"
 """URL of a PostgreSQL server to use instead of the `pgserver` wheel's; its user makes and drops databases there."""
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C reach the processes under test: a shell's background job hands them down an ignored SIGINT."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

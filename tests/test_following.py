@@ -29,6 +29,8 @@ from airdate.post import Mode, Options, PostState, Privacy, SubmissionState
 from airdate.report import report
 from airdate.settings import Settings
 
+pytestmark = pytest.mark.e2e
+
 PUBLIC = Options(caption="hello", privacy=Privacy.PUBLIC)
 DRAFT = Options(caption="hello", mode=Mode.INBOX)
 COMPLETE = {"status": "PUBLISH_COMPLETE"}

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,16 +52,15 @@ class Up:
         return json.loads(self.airdate(*arguments, "--json").stdout)
 
     def prefect(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        """Call Prefect's API; on SQLite it answers 503 while it is busy, or for a while not at all."""
+        """Call Prefect's API; on SQLite it answers 503 while it is busy, and nothing while it is brought back."""
         url = f"{self.addresses['prefect']}/api{path}"
-        for _ in range(20):
-            try:
+        ends = time.monotonic() + 90
+        while time.monotonic() < ends:
+            with suppress(httpx.TransportError):
                 answer = httpx.request(method, url, json=body, timeout=30, trust_env=False)
-            except httpx.TransportError:
-                continue
-            if answer.status_code != 503:
-                answer.raise_for_status()
-                return answer.json() if answer.content else None
+                if answer.status_code != 503:
+                    answer.raise_for_status()
+                    return answer.json() if answer.content else None
             time.sleep(0.3)
         raise AssertionError("Prefect stayed busy")
 
