@@ -6,7 +6,7 @@ Prefect's own settings (`PREFECT_…`) are not ours and are not read here.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -18,6 +18,9 @@ TIKTOK_API_URL = "https://open.tiktokapis.com"
 TIKTOK_AUTH_URL = "https://www.tiktok.com/v2/auth/authorize/"
 MAX_TIKTOK_BYTES = 4_000_000_000
 """TikTok takes at most 4 GB, read as decimal (TikTok, Media Transfer Guide)."""
+
+
+AUTO, SOFTWARE = "auto", "software"
 
 
 class Settings(BaseSettings):
@@ -42,6 +45,9 @@ class Settings(BaseSettings):
     )
     ffmpeg: Path | None = Field(None, description="An ffmpeg to use instead of the embedded one.")
     ffprobe: Path | None = Field(None, description="An ffprobe to use instead of the embedded reader.")
+    encoder: Literal[
+        "auto", "software", "h264_nvenc", "h264_qsv", "h264_videotoolbox", "h264_vaapi", "h264_v4l2m2m"
+    ] = Field("auto", description="Who encodes films: hardware whose trial works, else x264.")
     poll_seconds: float = Field(4.0, ge=0.1, description="Wait before the first status poll.")
     poll_budget_seconds: float = Field(120.0, ge=0, description="How long a command watches a post.")
     lease_seconds: float = Field(30.0, ge=1, description="How long a worker's claim on a post lives unrenewed.")

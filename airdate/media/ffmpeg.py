@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,6 @@ OLDEST = (5, 1)
 NEEDED_ENCODERS = ("libx264", "aac")
 NEEDED_FILTERS = ("zscale", "tonemap", "bwdif", "gblur", "scale", "overlay", "sidedata", "ebur128")
 
-if not (hasattr(graph, "compile") and hasattr(graph, "nodes")):
-    raise ImportError("another package than ffmpeg-python is installed under the name `ffmpeg`; remove that one")
-
 GUARD: dict[str, Any] = {
     "protocol_whitelist": "file",
     "format_whitelist": FORMATS,
@@ -37,13 +35,49 @@ MUSIC_FORMATS = "mp3,wav,flac,aac,aiff,ogg,mov,mp4,m4a,matroska,webm"
 QUIET = ("-hide_banner", "-v", "error")
 
 
-@cache
+RULE = f"an ffmpeg {OLDEST[0]}.{OLDEST[1]} or newer"
+SAY_HOW_LONG_S = 30
+"""A program that does not tell its version by then is none that we can work with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """An ffmpeg, as it describes itself.
+
+    Attributes:
+        place: where it is.
+        version: as it says it; a build from the sources has a hash there.
+    """
+
+    place: str
+    version: str
+    encoders: frozenset[str]
+    filters: frozenset[str]
+
+    def lacking(self) -> list[str]:
+        """What we need and it has not; a build from the sources tells no number and counts as new."""
+        found = re.match(r"n?(\d+)\.(\d+)", self.version)
+        is_old = found is not None and (int(found[1]), int(found[2])) < OLDEST
+        return [
+            *(name for name in NEEDED_ENCODERS if name not in self.encoders),
+            *(name for name in NEEDED_FILTERS if name not in self.filters),
+            *([f"what came with {OLDEST[0]}.{OLDEST[1]} (it is {self.version})"] if is_old else []),
+        ]
+
+
 def program() -> str:
     """The ffmpeg to use: the operator's, else the embedded one, else the system's; checked once per process.
 
     Raises:
         NeedsPerson: there is none, or it lacks what we need.
     """
+    return build().place
+
+
+@cache
+def build() -> Build:
+    """The ffmpeg of `program`, and what it has. Raises as `program` does."""
+    _check_graph()
     asked = load_settings().ffmpeg
     place = str(asked) if asked is not None else _embedded() or shutil.which("ffmpeg")
     if place is None:
@@ -51,21 +85,31 @@ def program() -> str:
             "ffmpeg_missing",
             "no ffmpeg is here",
             item="AIRDATE_FFMPEG",
-            rule="an ffmpeg with libx264 and aac",
+            rule=f"{RULE} with {', '.join(NEEDED_ENCODERS)}",
             fix="install ffmpeg 5.1 or newer, and name it in AIRDATE_FFMPEG",
         )
-    lacking = [name for name in NEEDED_ENCODERS if name not in _names(_asked(place, "-encoders"))]
-    lacking += [name for name in NEEDED_FILTERS if name not in _names(_asked(place, "-filters"))]
-    lacking += _age(_asked(place, "-version"))
-    if lacking:
+    found = _described(place)
+    if lacking := found.lacking():
         raise NeedsPerson(
             "ffmpeg_incapable",
             f"this ffmpeg lacks {', '.join(lacking)}",
             item=place,
-            rule=f"encoders {', '.join(NEEDED_ENCODERS)}; filters {', '.join(NEEDED_FILTERS)}",
-            fix="unset AIRDATE_FFMPEG to use the embedded one, or install a full build",
+            rule=f"{RULE}; encoders {', '.join(NEEDED_ENCODERS)}; filters {', '.join(NEEDED_FILTERS)}",
+            fix="name a full build of ffmpeg in AIRDATE_FFMPEG, or unset it to use the embedded one",
         )
-    return place
+    return found
+
+
+def _check_graph() -> None:
+    """Several packages bring a module named `ffmpeg`; whichever was installed last wins without a word."""
+    if getattr(getattr(graph, "compile", None), "__module__", None) != "ffmpeg._run" or not hasattr(graph, "nodes"):
+        raise NeedsPerson(
+            "ffmpeg_python_shadowed",
+            "another package than ffmpeg-python is installed under the name `ffmpeg`",
+            item=str(getattr(graph, "__file__", None) or "ffmpeg"),
+            rule="the module `ffmpeg` is ffmpeg-python's",
+            fix="uninstall typed-ffmpeg, python-ffmpeg or ffmpeg-binaries, then install ffmpeg-python again",
+        )
 
 
 def _embedded() -> str | None:
@@ -75,37 +119,48 @@ def _embedded() -> str | None:
         return None
 
 
-def _asked(place: str, what: str) -> str:
+def _described(place: str) -> Build:
+    """What a program says of itself: two starts, and the version stands above the first list."""
+    encoders, banner = _asked(place, "-encoders")
+    version = re.match(r"ffmpeg version (\S+)", banner)
+    if version is None:
+        raise _broken(place, "it does not say that it is ffmpeg")
+    filters, _ = _asked(place, "-filters")
+    return Build(place, version[1], _names(encoders), _names(filters))
+
+
+def _asked(place: str, what: str) -> tuple[str, str]:
     try:
         done = subprocess.run(
-            [place, "-hide_banner", what],
+            [place, what],
             capture_output=True,
             text=True,
-            timeout=30,
-            check=True,
+            errors="replace",
+            timeout=SAY_HOW_LONG_S,
+            check=False,
             stdin=subprocess.DEVNULL,
         )
-    except (OSError, subprocess.SubprocessError) as failed:
-        raise NeedsPerson(
-            "ffmpeg_broken",
-            f"this ffmpeg does not run: {type(failed).__name__}",
-            item=place,
-            rule="an ffmpeg 5.1 or newer",
-            fix="unset AIRDATE_FFMPEG to use the embedded one, or name a working one",
-        ) from None
-    return done.stdout
+    except subprocess.TimeoutExpired:
+        raise _broken(place, f"it says nothing for {SAY_HOW_LONG_S} s") from None
+    except OSError as failed:
+        raise _broken(place, f"it cannot be started: {failed.strerror}") from None
+    if done.returncode != 0:
+        raise _broken(place, f"asked with {what}, it ends with status {done.returncode}")
+    return done.stdout, done.stderr
 
 
-def _names(listing: str) -> set[str]:
-    return {fields[1] for line in listing.splitlines() if len(fields := line.split()) > 1}
+def _broken(place: str, why: str) -> NeedsPerson:
+    return NeedsPerson(
+        "ffmpeg_broken",
+        f"this is no ffmpeg that works: {why}",
+        item=place,
+        rule=RULE,
+        fix="name one that works in AIRDATE_FFMPEG, or unset it to use the embedded one",
+    )
 
 
-def _age(version: str) -> list[str]:
-    """What an old ffmpeg lacks, in a word; a build from the sources tells no number and counts as new."""
-    found = re.match(r"ffmpeg version n?(\d+)\.(\d+)", version)
-    if found and (int(found[1]), int(found[2])) < OLDEST:
-        return [f"version {OLDEST[0]}.{OLDEST[1]}"]
-    return []
+def _names(listing: str) -> frozenset[str]:
+    return frozenset(fields[1] for line in listing.splitlines() if len(fields := line.split()) > 1)
 
 
 def source(path: Path, container: str | None, **options: Any) -> Any:

@@ -11,6 +11,7 @@ import ffmpeg as graph
 
 from airdate.media.child import call
 from airdate.media.ffmpeg import command, source
+from airdate.media.hardware import Encoder
 from airdate.media.picture import Corner, covering, filtered
 from airdate.media.plan import Plan
 from airdate.media.probe import WALL_S, Picture, Probe
@@ -38,8 +39,18 @@ _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """The native decoders leave the alpha channel out."""
 
 
-def normalize(plan: Plan, part: Path, *, on_progress: OnProgress | None, cancel: threading.Event | None) -> None:
+def normalize(
+    plan: Plan,
+    part: Path,
+    *,
+    hardware: Encoder | None = None,
+    on_progress: OnProgress | None,
+    cancel: threading.Event | None,
+) -> None:
     """Write the rendition of a film plan to `part`.
+
+    Args:
+        hardware: what encodes instead of x264.
 
     Raises:
         Refused: the film is damaged.
@@ -47,16 +58,17 @@ def normalize(plan: Plan, part: Path, *, on_progress: OnProgress | None, cancel:
     """
     probe = plan.inputs[0]
     run(
-        _command(plan, probe, part),
+        _command(plan, probe, part, hardware),
         item=probe.name,
         seconds=plan.seconds,
         size=probe.size,
         on_progress=on_progress,
         cancel=cancel,
+        on_device=hardware is not None,
     )
 
 
-def _command(plan: Plan, probe: Probe, part: Path) -> list[str]:
+def _command(plan: Plan, probe: Probe, part: Path, hardware: Encoder | None) -> list[str]:
     picture, sound = _picture(probe), probe.sound
     original = source(probe.path, probe.container, **_decoder(plan, picture))
     options: dict[str, Any] = dict(CONTAINER)
@@ -64,7 +76,10 @@ def _command(plan: Plan, probe: Probe, part: Path) -> list[str]:
     if plan.kind is PlanKind.ENCODE:
         size, corner = plan.size or picture.shown, _corner(plan, probe, picture)
         streams = [filtered(picture, streams[0], size, plan.framing, plan.fps or picture.fps, corner)]
-        options |= encoder(plan.profile, plan.fps or picture.fps) | COLOUR
+        x264 = encoder(plan.profile, plan.fps or picture.fps)
+        options |= (x264 if hardware is None else hardware.options(x264)) | COLOUR
+        if hardware is not None:
+            streams = [hardware.fed(streams[0])]
     else:
         options["c:v"] = "copy"
         if any("BT.709" in reason for reason in plan.reasons):
@@ -77,7 +92,8 @@ def _command(plan: Plan, probe: Probe, part: Path) -> list[str]:
         else:
             options["c:a"] = "copy"
         streams.append(voice)
-    return command(graph.output(*streams, f"file:{part.absolute()}", **options), *_strictness(plan, picture))
+    device = () if hardware is None else hardware.flags
+    return command(graph.output(*streams, f"file:{part.absolute()}", **options), *_strictness(plan, picture), *device)
 
 
 def _strictness(plan: Plan, picture: Picture) -> tuple[str, ...]:

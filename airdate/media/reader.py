@@ -224,7 +224,10 @@ def _times(
     keys: list[float] = []
     first_is_key, step = True, 0.0
     chosen = [video] if sound is None else [video, sound]
-    container.seek(0, backward=True)
+    try:
+        container.seek(0, backward=True)
+    except FFmpegError:  # an FLV without a list of its key pictures finds none before its first
+        container.seek(0, backward=False)
     try:
         for packet in container.demux(*chosen):
             time = packet.pts if packet.pts is not None else packet.dts

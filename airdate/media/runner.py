@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -69,6 +70,7 @@ def run(
     size: int = 0,
     on_progress: OnProgress | None = None,
     cancel: threading.Event | None = None,
+    on_device: bool = False,
 ) -> tuple[str, ...]:
     """Run one ffmpeg command to its end.
 
@@ -77,6 +79,7 @@ def run(
         item: the file it works on, for errors.
         seconds: length of what it makes, for progress and the wall limit.
         size: bytes it reads, for the wait while it writes the index.
+        on_device: it encodes on graphics hardware.
 
     Returns:
         What it complained about on standard error.
@@ -93,6 +96,7 @@ def run(
         stall_s=STALL_S + size / FLUSH_BYTES_A_SECOND,
         on_line=place.read,
         cancel=cancel,
+        on_device=on_device,
     )
     if ended.status != 0:
         raise _failed(item, ended)
@@ -126,12 +130,15 @@ def launch(
     on_line: Callable[[str], bool],
     said: bytes = b"",
     cancel: threading.Event | None = None,
+    on_device: bool = False,
 ) -> Ended:
     """Run a program in a session of its own, bounded, and read what it says.
 
     Args:
         on_line: takes each line of its standard output; true if the line shows that something moved.
         said: its standard input.
+        on_device: bound what it writes to and not what it maps: drivers of graphics hardware reserve more address
+            space than any limit that would stop a hostile film.
 
     Raises:
         Refused: it hung on the file.
@@ -145,7 +152,7 @@ def launch(
         stderr=subprocess.PIPE,
         start_new_session=True,
         # A wrapper program would cost its start-up; what runs here is four system calls.
-        preexec_fn=_bounded,  # noqa: PLW1509
+        preexec_fn=partial(_bounded, on_device=on_device),  # noqa: PLW1509
     ) as process:
         tail: collections.deque[str] = collections.deque(maxlen=TAIL_LINES)
         reader = threading.Thread(target=_read_tail, args=(process, tail), daemon=True)
@@ -168,13 +175,14 @@ def launch(
     return Ended(process.returncode, tuple(line for line in tail if line))
 
 
-def _bounded() -> None:
+def _bounded(*, on_device: bool) -> None:
     """In the child, before the program: die with us, give way to others, and keep to the limits."""
     if _libc is not None:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     os.nice(NICE)
     if sys.platform == "linux":  # elsewhere the address space cannot be bounded
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+        bounded = resource.RLIMIT_DATA if on_device else resource.RLIMIT_AS
+        resource.setrlimit(bounded, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 

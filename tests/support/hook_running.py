@@ -57,7 +57,7 @@ class _Server(uvicorn.Server):
 
     async def main_loop(self) -> None:
         while not self.should_exit:
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.005)  # noqa: ASYNC110 - as uvicorn does: `should_exit` is a plain attribute
 
 
 @contextmanager
