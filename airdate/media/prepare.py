@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import shutil
 import threading
@@ -12,9 +13,19 @@ from pathlib import Path
 
 from airdate.errors import Refused, WrongUsage
 from airdate.files import seal
+from airdate.media import hardware
 from airdate.media.clauses import used_bytes
-from airdate.media.normalize import normalize
-from airdate.media.plan import Plan, decide_kind, default_names, plan_salvage, plan_slideshow, plan_video, refuse
+from airdate.media.normalize import encoder, normalize
+from airdate.media.plan import (
+    NORMAL_FPS,
+    Plan,
+    decide_kind,
+    default_names,
+    plan_salvage,
+    plan_slideshow,
+    plan_video,
+    refuse,
+)
 from airdate.media.probe import Kind, Probe, probe_all
 from airdate.media.probe import probe as inspect
 from airdate.media.profile import MAX_SECONDS, Profile
@@ -25,6 +36,8 @@ from airdate.post import PlanKind
 from airdate.store import check_free_space
 
 __all__ = ["Plan", "Prepared", "Probe", "decide", "inspect", "render", "verify_kept"]
+
+log = logging.getLogger(__name__)
 
 _FICLONE = 0x40049409
 _COPIES = (PlanKind.KEEP, PlanKind.REMUX, PlanKind.FILTER, PlanKind.AUDIO)
@@ -127,18 +140,57 @@ def _made(plan: Plan, part: Path, on_progress: OnProgress | None, cancel: thread
             _duplicate(source.path, part)
             decode_parts(source, item=source.name)
             return plan, source
-        if plan.kind is PlanKind.SLIDESHOW:
-            make_slideshow(plan, part, on_progress=on_progress, cancel=cancel)
+        if plan.kind is PlanKind.ENCODE:
+            plan, output = _encoded(plan, part, on_progress, cancel)
         else:
-            normalize(plan, part, on_progress=on_progress, cancel=cancel)
-        output = inspect(part, name=source.name)
-        verify(plan, output)
+            output = _written(plan, part, None, on_progress, cancel)
     except Refused as refusal:
         if not plan.profile.salvage or refusal.code != "media_damaged" or plan.kind not in _COPIES:
             raise
         return _made(plan_salvage(plan, refusal.message), part, on_progress, cancel)
     _sync(part)
     return plan, output
+
+
+def _encoded(
+    plan: Plan, part: Path, on_progress: OnProgress | None, cancel: threading.Event | None
+) -> tuple[Plan, Probe]:
+    """The verified encode at `part`: by this host's hardware if that works, else by x264, which also takes over.
+
+    The reasons say whose work it is, unless it is x264's as ever.
+    """
+    chosen, word = hardware.choose(encoder(plan.profile, plan.fps or NORMAL_FPS))
+    if chosen is not None:
+        try:
+            output = _written(plan, part, chosen, on_progress, cancel)
+        except Refused as failed:
+            hardware.forget(chosen)
+            word = f"{chosen.name} failed on it ({failed.message}) → x264"
+        else:
+            return replace(
+                plan, reasons=(*plan.reasons, f"encoded by {chosen.name}, the hardware of this host")
+            ), output
+    if word is not None:
+        log.warning("%s: %s", plan.inputs[0].name, word)
+        plan = replace(plan, reasons=(*plan.reasons, word))
+    return plan, _written(plan, part, None, on_progress, cancel)
+
+
+def _written(
+    plan: Plan,
+    part: Path,
+    chosen: hardware.Encoder | None,
+    on_progress: OnProgress | None,
+    cancel: threading.Event | None,
+) -> Probe:
+    """The probe of the rendition that was written to `part` and proved."""
+    if plan.kind is PlanKind.SLIDESHOW:
+        make_slideshow(plan, part, on_progress=on_progress, cancel=cancel)
+    else:
+        normalize(plan, part, hardware=chosen, on_progress=on_progress, cancel=cancel)
+    output = inspect(part, name=plan.inputs[0].name)
+    verify(plan, output)
+    return output
 
 
 def _prepared(plan: Plan, path: Path, output: Probe) -> Prepared:

@@ -56,8 +56,8 @@ class _Server(uvicorn.Server):
     """Ends within milliseconds; uvicorn's own loop looks ten times a second, which fifty tests would wait for."""
 
     async def main_loop(self) -> None:
-        while not self.should_exit:
-            await asyncio.sleep(0.005)  # noqa: ASYNC110 - as uvicorn does: `should_exit` is a plain attribute
+        while not self.should_exit:  # noqa: ASYNC110 - a plain attribute, as in uvicorn's own loop
+            await asyncio.sleep(0.005)
 
 
 @contextmanager
