@@ -173,6 +173,13 @@ def prepare(
     music: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Sound of a slideshow, looped or cut to its length.")
     ] = None,
+    titles: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FONT",
+            help="Write each photo's caption onto it, in this font. TikTok's audit forbids burnt-in promotional text.",
+        ),
+    ] = None,
     loudness: Annotated[
         str, typer.Option(metavar="LUFS", help="Bring sound to this loudness, such as -14; `off` leaves it.")
     ] = "off",
@@ -182,7 +189,7 @@ def prepare(
     """Make a film that TikTok accepts, of one film or of photos in order; nothing is sent."""
     from airdate.commands import media
 
-    making = media.Making(profile, framing, seconds_per_photo, salvage, ken_burns, music, loudness)
+    making = media.Making(profile, framing, seconds_per_photo, salvage, ken_burns, music, titles, loudness)
     return media.prepare(sources, out, making)
 
 

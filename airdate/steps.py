@@ -231,8 +231,9 @@ def prepare(
 
 
 def _facts(profile: Profile) -> dict[str, Any]:
-    """The profile as plain JSON; music counts by its content, because a file may change under its name."""
-    return asdict(profile) | {"music": seal(profile.music).sha256 if profile.music is not None else None}
+    """The profile as plain JSON; music and font count by their content, because a file may change under its name."""
+    files = {"music": profile.music, "titles": profile.titles}
+    return asdict(profile) | {name: seal(path).sha256 if path is not None else None for name, path in files.items()}
 
 
 def _rendered(

@@ -100,6 +100,14 @@ class RenditionProfile(Block):
         title="Music",
         description="A sound file on the worker's machine for slideshows, looped or cut to their length.",
     )
+    titles: Path | None = Field(
+        default=STANDARD.titles,
+        title="Titles",
+        description=(
+            "A font file on the worker's machine, in which each photo of a slideshow has its own caption written onto "
+            "it; empty writes none. TikTok's audit forbids burnt-in promotional text."
+        ),
+    )
     loudness: float | None = Field(
         default=STANDARD.loudness,
         ge=-30,
@@ -133,6 +141,7 @@ class RenditionProfile(Block):
             crossfade_s=self.crossfade_s,
             ken_burns=self.ken_burns,
             music=self.music,
+            titles=self.titles,
             loudness=self.loudness,
             keep_matrix=self.keep_matrix,
             salvage=self.salvage,

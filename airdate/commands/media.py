@@ -47,6 +47,7 @@ class Making:
     salvage: bool = False
     ken_burns: bool = False
     music: Path | None = None
+    titles: Path | None = None
     loudness: str = OFF
 
     def resolved(self) -> Profile:
@@ -67,7 +68,8 @@ class Making:
             PROFILES[self.profile],
             salvage=self.salvage,
             ken_burns=self.ken_burns,
-            music=_music(self.music),
+            music=_file(self.music),
+            titles=_file(self.titles),
             loudness=_loudness(self.loudness),
         )
         if self.framing is not None:
@@ -85,7 +87,7 @@ class Making:
         return replace(profile, seconds_per_photo=self.seconds_per_photo)
 
 
-def _music(path: Path | None) -> Path | None:
+def _file(path: Path | None) -> Path | None:
     """The file, if there is one and it is a file."""
     return resolve_file(str(path)) if path is not None else None
 

@@ -15,6 +15,7 @@ from pillow_heif import register_heif_opener
 
 from airdate.errors import Refused
 from airdate.media.profile import MAX_PHOTO_BYTES, MAX_PHOTO_MEMORY, MAX_PHOTO_PIXELS
+from airdate.media.titles import read_caption
 
 Image.init()
 register_heif_opener()
@@ -50,6 +51,7 @@ def read_facts(path: Path, name: str) -> dict[str, Any] | None:
                 width, height = height, width
             found = image.format or "?"
             memory = _memory(image)
+            caption = read_caption(image)
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, LookupError, EOFError):
         return None
     size = path.stat().st_size
@@ -61,7 +63,7 @@ def read_facts(path: Path, name: str) -> dict[str, Any] | None:
             rule=f"at most {MAX_PHOTO_PIXELS:,} pixels, {MAX_PHOTO_BYTES:,} bytes, and {MAX_PHOTO_MEMORY:,} to decode",
             fix="export it smaller; 1920 pixels on the longer side are all that TikTok shows",
         )
-    return {"format": found, "width": width, "height": height}
+    return {"format": found, "width": width, "height": height, "caption": caption}
 
 
 def _orientation(image: Image.Image) -> int:

@@ -155,6 +155,9 @@ def plan_slideshow(probes: Sequence[Probe], profile: Profile, *, max_seconds: fl
         f"{profile.width}×{profile.height} at {profile.fps} frames a second, {each:.2f} s a photo, "
         f"cross-fades of {cross:.1f} s; framing: {'over a blurred copy' if framing is Framing.BLUR else framing}"
     )
+    if profile.titles is not None:
+        titled = sum(1 for probe in probes if probe.photo is not None and probe.photo.caption)
+        reasons.append(f"{titled} of the {count} photos have a caption of their own, which is written onto them")
     return Plan(
         PlanKind.SLIDESHOW,
         tuple(reasons),

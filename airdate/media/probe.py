@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from airdate.errors import Refused
+from airdate.media import ffprobe
 from airdate.media.boxes import Boxes
 from airdate.media.child import Said, call
 from airdate.media.tracks import Track
@@ -103,11 +104,13 @@ class PhotoFacts:
 
     Attributes:
         width: as shown, EXIF rotation applied.
+        caption: what its metadata say of it, one line; None if nothing.
     """
 
     format: str
     width: int
     height: int
+    caption: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +182,19 @@ def probe_all(paths: Sequence[Path], names: Sequence[str]) -> list[Probe]:
         if refusal.code in ("media_crashes", "media_hangs"):
             refusal.item = names[min(len(found), len(names) - 1)]
         raise
-    return found
+    return [_with_dolby_vision(one) for one in found]
+
+
+def _with_dolby_vision(probe: Probe) -> Probe:
+    """The probe, with what only ffprobe sees: asked where our own readers find no records, for pictures that may have
+    one. Dolby Vision has ten bits a sample."""
+    picture = probe.picture
+    if picture is None or probe.boxes is not None or picture.dolby_vision is not None:
+        return probe
+    if "10" not in (picture.pix_fmt or ""):
+        return probe
+    found = ffprobe.dolby_vision(probe.path, probe.container, picture.index, item=probe.name)
+    return replace(probe, picture=replace(picture, dolby_vision=found))
 
 
 def _probe(said: Said, path: Path, name: str) -> Probe:

@@ -61,6 +61,7 @@ class Profile:
         crossfade_s: length of a cross-fade.
         ken_burns: let the photos of a slideshow move slowly.
         music: sound of a slideshow, looped or cut to its length.
+        titles: font in which each photo of a slideshow has its own caption written onto it; None writes none.
         loudness: LUFS that sound is brought to; None leaves it as it is.
         keep_matrix: leave a film that is turned by a tag as it is; phones' players turn it.
         salvage: convert damaged input with a warning instead of refusing it.
@@ -78,6 +79,7 @@ class Profile:
     crossfade_s: float = 0.5
     ken_burns: bool = False
     music: Path | None = None
+    titles: Path | None = None
     loudness: float | None = None
     keep_matrix: bool = False
     salvage: bool = False

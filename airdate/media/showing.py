@@ -22,6 +22,7 @@ from PIL import Image, ImageFilter
 
 from airdate.media.framing import busiest_window
 from airdate.media.photos import read_photo
+from airdate.media.titles import write_title
 
 GROUP_FRAMES = 15
 """Longest group of a still: twice as many would make the file a quarter smaller and the work a tenth more."""
@@ -53,6 +54,8 @@ class Segment:
 def show(
     paths: Sequence[str],
     names: Sequence[str],
+    titles: Sequence[str | None],
+    font: str,
     out: str,
     size: tuple[int, int],
     fps: int,
@@ -65,6 +68,8 @@ def show(
     """Write the film; says the part that is done after each segment.
 
     Args:
+        titles: what is written onto each photo; None for nothing.
+        font: the file that titles are written with.
         each: frames a photo is shown, cross-fades included.
         cross: frames of a cross-fade.
         options: of the encoder.
@@ -76,8 +81,8 @@ def show(
     reel = _Reel(out, frame, fps, options | ({} if not moving else {"g": str(MOVING_GROUP_S * fps)}))
     total = len(paths) * each - (len(paths) - 1) * cross
     scenes = (
-        _Scene(Path(path), name, frame, framing, each if moving else 0, number)
-        for number, (path, name) in enumerate(zip(paths, names, strict=True))
+        _Scene(_drawn(path, name, title, font, frame, framing, moving), frame, each if moving else 0, number)
+        for number, (path, name, title) in enumerate(zip(paths, names, titles, strict=True))
     )
     for segment in _segments(scenes, len(paths), each, cross):
         reel.add(segment)
@@ -108,10 +113,10 @@ def _faded(before: _Scene, now: _Scene, each: int, cross: int) -> Iterator[Plane
 class _Scene:
     """One photo: composed once, as the planes of a YUV picture, and moved over them if it moves."""
 
-    def __init__(self, path: Path, name: str, size: tuple[int, int], framing: str, frames: int, number: int) -> None:
+    def __init__(self, picture: Image.Image, size: tuple[int, int], frames: int, number: int) -> None:
         self._size, self._frames, self._inward = size, frames, number % 2 == 0
-        large = tuple(round(side * OVERSIZE / 2) * 2 for side in size) if frames else size
-        self._planes = planes_of(compose(path, name, (large[0], large[1]), framing))
+        self._planes = planes_of(picture)
+        self._aim = _aim(picture) if frames else (0.5, 0.5)
 
     def frame(self, number: int) -> Planes:
         """The planes at a frame's number."""
@@ -119,15 +124,16 @@ class _Scene:
             return self._planes
         part = number / max(1, self._frames - 1)
         near = ZOOM * (part if self._inward else 1 - part)
+        across, down = self._aim
         return tuple(
             plane.resize(
                 (self._size[0] // shrink, self._size[1] // shrink),
                 Image.Resampling.BILINEAR,
                 box=(
-                    plane.width * near / 2,
-                    plane.height * near / 2,
-                    plane.width * (1 - near / 2),
-                    plane.height * (1 - near / 2),
+                    plane.width * near * across,
+                    plane.height * near * down,
+                    plane.width * (1 - near * (1 - across)),
+                    plane.height * (1 - near * (1 - down)),
                 ),
             )
             for plane, shrink in zip(self._planes, (1, 2, 2), strict=True)
@@ -141,6 +147,26 @@ class _Scene:
         groups = -(-shown // GROUP_FRAMES)
         unique = -(-shown // groups)
         return Segment(repeat(self._planes, unique), unique, shown)
+
+
+def _drawn(
+    path: str, name: str, title: str | None, font: str, frame: tuple[int, int], framing: str, moving: bool
+) -> Image.Image:
+    """A photo as its scene needs it: composed, larger if it will move, and with its title."""
+    size = (_even(frame[0] * OVERSIZE), _even(frame[1] * OVERSIZE)) if moving else frame
+    picture = compose(Path(path), name, size, framing)
+    return write_title(picture, title, Path(font), name) if title else picture
+
+
+def _even(side: float) -> int:
+    return round(side / 2) * 2
+
+
+def _aim(picture: Image.Image) -> tuple[float, float]:
+    """Where a moving photo comes nearer to: 0.0 its left or upper edge, 1.0 the other; the middle if it is even."""
+    nearest = (round(picture.width * (1 - ZOOM)), round(picture.height * (1 - ZOOM)))
+    left, top = busiest_window([picture], nearest)
+    return left / (picture.width - nearest[0]), top / (picture.height - nearest[1])
 
 
 def compose(path: Path, name: str, size: tuple[int, int], framing: str) -> Image.Image:

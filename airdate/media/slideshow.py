@@ -53,6 +53,8 @@ def _order(plan: Plan) -> dict[str, object]:
     return {
         "paths": [str(probe.path.absolute()) for probe in plan.inputs],
         "names": [probe.name for probe in plan.inputs],
+        "titles": [probe.photo.caption if probe.photo and profile.titles else None for probe in plan.inputs],
+        "font": str(profile.titles.absolute()) if profile.titles else "",
         "size": plan.size,
         "fps": profile.fps,
         "each": round(plan.seconds_per_photo * profile.fps),

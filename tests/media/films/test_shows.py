@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import av
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from airdate.media.framing import busiest_window
 from airdate.media.prepare import decide, render, verify_kept
@@ -58,8 +60,27 @@ def test_moving_photos_move_steadily(tmp_path: Path) -> None:
     with av.open(str(done.path)) as container:
         rows = [frame.to_image().convert("L").crop((0, 320, 360, 321)).tobytes() for frame in container.decode(video=0)]
     edges = [next(x for x, value in enumerate(row) if value > 120) for row in rows]
-    assert edges[-1] - edges[0] >= 4
-    assert all(0 <= later - sooner <= 1 for sooner, later in itertools.pairwise(edges))
+    assert edges[0] - edges[-1] >= 4, "the right side, where there is something to see, comes nearer"
+    assert all(0 <= sooner - later <= 1 for sooner, later in itertools.pairwise(edges))
+
+
+def test_each_photo_bears_its_own_caption(tmp_path: Path) -> None:
+    font = tmp_path / "brand.ttf"
+    held = ImageFont.load_default(20)
+    assert isinstance(held, ImageFont.FreeTypeFont)
+    assert isinstance(held.path, io.BytesIO)
+    font.write_bytes(held.path.getvalue())
+    exif = Image.Exif()
+    exif[0x010E] = "Open until nine"
+    paths = [tmp_path / "told.jpg", tmp_path / "untold.jpg"]
+    for path, kept in zip(paths, (exif, Image.Exif()), strict=True):
+        Image.new("RGB", (360, 640), (128, 128, 128)).save(path, exif=kept)
+    plan = decide(paths, replace(SMALL, titles=font))
+    assert any("1 of the 2 photos have a caption" in reason for reason in plan.reasons)
+    done = render(plan, tmp_path / "show.mp4")
+    with av.open(str(done.path)) as container:
+        brightest = [frame.to_image().convert("L").getextrema()[1] for frame in container.decode(video=0)]
+    assert (brightest[0] > 220, brightest[-1] < 140) == (True, True)
 
 
 def test_music_is_looped_faded_and_ends_with_the_film(tmp_path: Path) -> None:

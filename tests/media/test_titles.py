@@ -1,0 +1,103 @@
+"""A photo's own caption is found, and written onto it where TikTok covers nothing."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageChops, ImageFont
+
+from airdate.errors import Refused
+from airdate.media.titles import BOTTOM, LONGEST, read_caption, write_title
+
+XMP = (
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    '<rdf:Description xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:description><rdf:Alt>'
+    '<rdf:li xml:lang="fr">Le soir</rdf:li><rdf:li xml:lang="x-default">The\n evening</rdf:li>'
+    "</rdf:Alt></dc:description></rdf:Description></rdf:RDF></x:xmpmeta>"
+)
+
+
+@pytest.fixture
+def font(tmp_path: Path) -> Path:
+    """Pillow's own font as a file: it has the letters of ASCII and no others."""
+    held = ImageFont.load_default(20)
+    assert isinstance(held, ImageFont.FreeTypeFont)
+    assert isinstance(held.path, io.BytesIO)
+    path = tmp_path / "brand.ttf"
+    path.write_bytes(held.path.getvalue())
+    return path
+
+
+def caption_of(**saved: object) -> str | None:
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(file, "JPEG", **saved)
+    with Image.open(file) as image:
+        return read_caption(image)
+
+
+def iptc(text: bytes) -> bytes:
+    """The Photoshop block of a JPEG with an IPTC caption."""
+    record = b"\x1c\x02\x78" + len(text).to_bytes(2, "big") + text
+    block = b"8BIM\x04\x04\0\0" + len(record).to_bytes(4, "big") + record + b"\0" * (len(record) % 2)
+    data = b"Photoshop 3.0\0" + block
+    return b"\xff\xed" + (len(data) + 2).to_bytes(2, "big") + data
+
+
+def test_the_caption_is_xmp_before_iptc_before_exif() -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "from exif"
+    both = {"exif": exif, "extra": iptc(b"from iptc")}
+    assert caption_of(**both, xmp=XMP.encode()) == "The evening"
+    assert caption_of(**both) == "from iptc"
+    assert caption_of(exif=exif) == "from exif"
+    assert caption_of() is None
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [b"<x", b"<!DOCTYPE x [<!ENTITY a 'b'>]>" + XMP.encode(), XMP.replace("The\n evening", " ").encode()[:300]],
+)
+def test_metadata_that_are_broken_or_hostile_say_nothing(packet: bytes) -> None:
+    assert caption_of(xmp=packet) is None
+
+
+def test_a_novel_is_cut() -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "word " * 400
+    found = caption_of(exif=exif)
+    assert found is not None
+    assert len(found) == LONGEST
+
+
+def test_a_title_stands_above_what_tiktok_covers(font: Path) -> None:
+    grey = Image.new("RGB", (540, 960), (128, 128, 128))
+    titled = write_title(grey.copy(), "Open until nine, and on Sundays until noon", font, "a.jpg")
+    box = ImageChops.difference(grey, titled).getbbox()
+    assert box is not None
+    left, top, right, bottom = box
+    assert (left > 0, top > 480, right < 540, bottom < 960 * (BOTTOM + 0.03)) == (True, True, True, True)
+    assert abs((left + right) / 2 - 270) <= 2
+    assert titled.getextrema()[0] == (pytest.approx(53, abs=3), 255), "white letters on a darker band"
+
+
+def test_a_long_title_keeps_to_its_lines(font: Path) -> None:
+    grey = Image.new("RGB", (540, 960), (128, 128, 128))
+    box = ImageChops.difference(grey, write_title(grey.copy(), "word " * 40, font, "a.jpg")).getbbox()
+    assert box is not None
+    assert box[3] - box[1] < 960 * 0.2
+
+
+def test_a_letter_the_font_lacks_is_named(font: Path) -> None:
+    with pytest.raises(Refused, match="ф") as refused:
+        write_title(Image.new("RGB", (90, 160)), "кофе", font, "a.jpg")
+    assert (refused.value.code, refused.value.item) == ("title_unreadable", "a.jpg")
+
+
+def test_a_file_that_is_no_font(tmp_path: Path) -> None:
+    path = tmp_path / "notes.ttf"
+    path.write_text("hello")
+    with pytest.raises(Refused) as refused:
+        write_title(Image.new("RGB", (90, 160)), "hello", path, "a.jpg")
+    assert (refused.value.code, refused.value.item) == ("font_unreadable", "notes.ttf")
