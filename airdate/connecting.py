@@ -10,11 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 
-import httpx
-
 from airdate.clearance import SCOPES
 from airdate.engine import Engine
-from airdate.errors import NeedsPerson, Transient, Who
+from airdate.errors import AirdateError, NeedsPerson, Transient, Who
 from airdate.ledger import Ledger, accounts, grants
 from airdate.ledger.accounts import REVOKED, Account, Consented
 from airdate.ledger.grants import Kept, lock_of
@@ -22,10 +20,11 @@ from airdate.ledger.locks import locked
 from airdate.post import Mode, Privacy
 from airdate.tiktok import oauth, tokens
 from airdate.tiktok.answers import TokenGrant
-from airdate.tiktok.client import TIMEOUT, GrantRefused, TikTok
+from airdate.tiktok.client import GrantRefused, TikTok
 from airdate.tiktok.loopback import Loopback
 from airdate.tiktok.oauth import AppKind, ConsentRequest
 from airdate.tiktok.session import check_origin
+from airdate.tiktok.transport import open_http
 
 LIMIT_S = 600.0
 """How long a creator may take; TikTok's page has a limit of its own."""
@@ -80,7 +79,7 @@ def connect(
     known = {account.name: account for account in accounts.listed(engine.ledger)}.get(wish.name)
     if known is not None:
         check_origin(known, engine.settings.tiktok_api_url)
-    with _answer(wish, pasted) as (redirect_uri, wait):
+    with _told(wish.name), _answer(wish, pasted) as (redirect_uri, wait):
         asked = ConsentRequest.begin(wish.kind, wish.client_key, redirect_uri, wish.asked_scopes)
         show(asked.url(engine.settings.tiktok_auth_url))
         redirected = wait(limit_s)
@@ -92,7 +91,8 @@ def connect(
             who=Who.CREATOR,
             fix="run `airdate account connect` again when the creator is there",
         )
-    return _store(engine, wish, asked, asked.code_from(redirected))
+    with _told(wish.name):
+        return _store(engine, wish, asked, asked.code_from(redirected))
 
 
 def revoke(engine: Engine, name: str) -> Account:
@@ -128,8 +128,20 @@ def revoke(engine: Engine, name: str) -> Account:
 @contextmanager
 def open_tiktok(engine: Engine) -> Iterator[TikTok]:
     """TikTok's login, which counts no calls of an account."""
-    with httpx.Client(timeout=TIMEOUT, follow_redirects=False, trust_env=False) as http:
+    with open_http() as http:
         yield TikTok(engine.settings.tiktok_api_url, http, gate=lambda _call: nullcontext(), pause=engine.pause)
+
+
+@contextmanager
+def _told(name: str) -> Iterator[None]:
+    """Errors name the account; one that passes by itself says to connect again, for nobody else will."""
+    try:
+        yield
+    except AirdateError as error:
+        error.item = error.item or name
+        if isinstance(error, Transient):
+            error.fix, error.who = error.fix or oauth.AGAIN, Who.OPERATOR
+        raise
 
 
 @contextmanager

@@ -17,8 +17,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from airdate import steps
 from airdate.clearance import check_scopes
 from airdate.engine import Engine
@@ -32,8 +30,9 @@ from airdate.post import Mode, Options, PostState, Privacy
 from airdate.redact import redact
 from airdate.tiktok import witness
 from airdate.tiktok.chunks import ChunkPlan
-from airdate.tiktok.client import TIMEOUT, TikTok
+from airdate.tiktok.client import TikTok
 from airdate.tiktok.session import Session
+from airdate.tiktok.transport import open_http
 from airdate.tiktok.wire import Answer, Wire
 from airdate.tiktok.witness import Seen
 
@@ -163,7 +162,7 @@ def _unknown_id(engine: Engine, name: str) -> str:
 
 def _is_taken(engine: Engine, access_token: str) -> bool:
     """Whether TikTok still takes this token; it is asked besides the session, which would replace it."""
-    with httpx.Client(timeout=TIMEOUT, follow_redirects=False, trust_env=False) as http:
+    with open_http() as http:
         tiktok = TikTok(engine.settings.tiktok_api_url, http, gate=lambda _call: nullcontext(), pause=engine.pause)
         try:
             tiktok.creator_info(access_token)

@@ -44,10 +44,11 @@ class Settings(BaseSettings):
         (), description="Origins from which assets may come by plain http or from private addresses."
     )
     ffmpeg: Path | None = Field(None, description="An ffmpeg to use instead of the embedded one.")
-    ffprobe: Path | None = Field(None, description="An ffprobe to use instead of the embedded reader.")
+    ffprobe: Path | None = Field(None, description="An ffprobe to use beside the embedded reader.")
     encoder: Literal[
         "auto", "software", "h264_nvenc", "h264_qsv", "h264_videotoolbox", "h264_vaapi", "h264_v4l2m2m"
     ] = Field("auto", description="Who encodes films: hardware whose trial works, else x264.")
+    profile: str = Field("standard", description="How films are made: `standard`, `fast`, `quality`, or a TOML file.")
     poll_seconds: float = Field(4.0, ge=0.1, description="Wait before the first status poll.")
     poll_budget_seconds: float = Field(120.0, ge=0, description="How long a command watches a post.")
     lease_seconds: float = Field(30.0, ge=1, description="How long a worker's claim on a post lives unrenewed.")
@@ -65,6 +66,11 @@ class Settings(BaseSettings):
     def _expand(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value is not None else None
 
+    @field_validator("profile")
+    @classmethod
+    def _expand_file(cls, value: str) -> str:
+        return str(Path(value).expanduser().absolute()) if value.endswith(".toml") else value
+
     @field_validator("tiktok_upload_hosts", "allowed_origins", "webhook_secrets", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
@@ -73,7 +79,14 @@ class Settings(BaseSettings):
     @field_validator("tiktok_api_url")
     @classmethod
     def _strip_slash(cls, value: str) -> str:
+        origin_of(value)
         return value.rstrip("/")
+
+    @field_validator("tiktok_auth_url")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        origin_of(value)
+        return value
 
     @field_validator("allowed_origins")
     @classmethod
@@ -105,7 +118,7 @@ def origin_of(url: str) -> str:
     """`scheme://host[:port]` of a URL, lower case, default ports left out."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{url!r} is no origin: write scheme://host[:port]")
+        raise ValueError("it begins with no origin: write scheme://host[:port]")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     default = {"http": 80, "https": 443}[parts.scheme]
     port = "" if parts.port in (None, default) else f":{parts.port}"
@@ -118,7 +131,8 @@ def load_settings() -> Settings:
         return Settings()  # pyright: ignore[reportCallIssue]  (every field has a default)
     except ValidationError as failed:
         wrong = "; ".join(
-            f"AIRDATE_{str(error['loc'][0]).upper()}: {error['msg']}" for error in failed.errors(include_input=False)
+            f"AIRDATE_{str(error['loc'][0]).upper()}: {error['msg'].removeprefix('Value error, ')}"
+            for error in failed.errors(include_input=False)
         )
         raise NeedsPerson(
             "setting_invalid", f"a setting is wrong: {wrong}", fix="correct the environment or .env"

@@ -30,14 +30,13 @@ def facts(ledger: Ledger, account: Account) -> dict[str, Any]:
 def lines(ledger: Ledger, account: Account) -> list[tuple[str, str]]:
     """The same for people: a label and what there is to say."""
     now = ledger.now()
-    is_revoked = account.is_revoked
     found = [
         ("mode", account.kind),
         ("goes to", account.api_url),
-        ("scopes", ", ".join(account.scopes) or ("none" if is_revoked else "known after the first refresh")),
+        ("scopes", ", ".join(account.scopes) or ("none" if account.is_revoked else "known after the first refresh")),
         ("privacy", account.privacy.value if account.privacy else "each post says its own"),
-        ("access token", "erased" if is_revoked else left(account.access_expires_at, now)),
-        ("refresh token", "erased" if is_revoked else left(account.refresh_expires_at, now)),
+        ("access token", life(account, account.access_expires_at, now)),
+        ("refresh token", life(account, account.refresh_expires_at, now)),
         ("last 24 hours", day(use_of(ledger, account))),
     ]
     if account.blocked is not None:
@@ -52,6 +51,11 @@ def day(use: CapUse) -> str:
     """The caps, in a few words."""
     until = f", full until {use.full_until:%H:%M} UTC" if use.full_until else ""
     return f"{use.posts} of {use.size} posts{until}, {use.drafts} of {DRAFTS} open drafts"
+
+
+def life(account: Account, until: datetime | None, now: datetime) -> str:
+    """How long a token of the account lives."""
+    return "erased" if account.is_revoked else left(until, now)
 
 
 def left(until: datetime | None, now: datetime) -> str:
@@ -71,6 +75,11 @@ def warning(account: Account, now: datetime) -> str | None:
     """What people must know of the refresh token's end; None while it is far or not known."""
     if account.refresh_expires_at is None or account.refresh_expires_at - now > WARN_BEFORE[0]:
         return None
+    if account.refresh_expires_at <= now:
+        return (
+            f"the refresh token of {account.name} ended on {account.refresh_expires_at:%Y-%m-%d};"
+            f" let the creator consent again: `airdate account connect {account.name}`"
+        )
     return (
         f"the refresh token of {account.name} ends on {account.refresh_expires_at:%Y-%m-%d}"
         f" ({left(account.refresh_expires_at, now)}); let the creator consent again before that:"

@@ -151,7 +151,7 @@ def test_without_consent_nothing_is_stored(
         monkeypatch.setattr(connecting.connect, "__kwdefaults__", {"limit_s": 2.0})
     browser()
     status, document, _ = airdate(*CONNECT)
-    assert (status, document["error"]["code"]) == (4, code)
+    assert (status, document["error"]["code"], document["error"]["item"]) == (4, code, "demo")
     assert document["error"]["fix"]
     assert stored() == []
 
@@ -244,6 +244,17 @@ def test_a_port_that_is_taken_says_so(airdate: Command, sandbox: RunningSandbox)
     assert (status, document["error"]["code"]) == (4, "port_taken")
 
 
+def test_a_login_that_is_away_tells_to_connect_again(
+    airdate: Command, browser: Callable[..., Path], sandbox: RunningSandbox
+) -> None:
+    sandbox.control.fault("token", omit=["open_id"])
+    browser()
+    status, document, _ = airdate(*CONNECT)
+    error = document["error"]
+    assert (status, error["item"], error["who"]) == (5, "demo", "operator")
+    assert "account connect" in error["fix"]
+
+
 def test_a_wrong_secret_is_a_persons_matter(
     airdate: Command, browser: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -314,6 +325,7 @@ def test_refresh_says_who_must_act(airdate: Command, browser: Callable[..., Path
     status, document, _ = airdate("account", "refresh", "demo")
     assert (status, document["error"]["code"], document["error"]["who"]) == (4, "invalid_grant", "creator")
     assert "account connect" in document["error"]["fix"]
+    assert document["error"]["item"] == "demo"
     assert airdate("account", "refresh", "demo")[0] == 4
     assert airdate("account", "list")[1]["accounts"][0]["blocked"]["code"] == "invalid_grant"
     connected(airdate, browser)

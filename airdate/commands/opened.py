@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 from airdate.engine import Engine
 from airdate.settings import load_settings
 from airdate.up import joined, running
 
 FOLLOWER = "the running `airdate up`"
+ELSEWHERE = "the Prefect at PREFECT_API_URL"
 
 
 def open_engine() -> Engine:
@@ -20,5 +23,7 @@ def open_engine() -> Engine:
 
 
 def follower(engine: Engine) -> str | None:
-    """Who asks TikTok further about posts of this home; None when nobody does."""
-    return FOLLOWER if running(engine.settings.home) is not None else None
+    """Who goes on with posts of this home, as far as is known here; None when nobody does."""
+    if running(engine.settings.home) is not None:
+        return FOLLOWER
+    return ELSEWHERE if os.environ.get("PREFECT_API_URL") else None

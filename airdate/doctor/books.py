@@ -103,7 +103,7 @@ def _waiting(ledger: Ledger) -> Check:
 
 
 def _needs_person(post: Post) -> bool:
-    return post.unconfirmed and (post.error or {}).get("who") not in (None, Who.NOBODY.value, Who.TIKTOK.value)
+    return (post.error or {}).get("who") not in (None, Who.NOBODY.value, Who.TIKTOK.value)
 
 
 def _kept(ledger: Ledger) -> Check:

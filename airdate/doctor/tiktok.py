@@ -15,18 +15,20 @@ from airdate.ledger import Ledger, accounts
 from airdate.ledger.accounts import Account
 from airdate.ledger.caps import use_of
 from airdate.settings import Settings
+from airdate.tiktok.transport import open_http
 
 MOST_SKEW = timedelta(seconds=60)
 """Ours is compared with lifetimes of an hour and more, and with webhooks' times."""
 
-TIMEOUT = httpx.Timeout(10, connect=5)
+LIMIT_S = 15.0
+"""A person waits for this answer."""
 
 
 def look(settings: Settings) -> list[Check]:
     """Reach it and read its clock: one request without an account and without a token."""
     before = datetime.now(UTC)
     try:
-        with httpx.Client(timeout=TIMEOUT, follow_redirects=False, trust_env=False) as http:
+        with open_http(LIMIT_S) as http:
             date = http.head(f"{settings.tiktok_api_url}/").headers.get("Date")
     except httpx.HTTPError as failed:
         said = f"{settings.tiktok_api_url} does not answer: {type(failed).__name__}"

@@ -292,6 +292,19 @@ def erase(ledger: Ledger, name: str, error: dict[str, Any]) -> None:
         )
 
 
+def remember_creator(ledger: Ledger, name: str, said: dict[str, Any]) -> None:
+    """Keep what TikTok last said of the creator; plain JSON, without addresses that are secrets for a while."""
+    with ledger.write() as connection:
+        connection.execute(update(accounts).where(accounts.c.name == name).values(creator=said))
+
+
+def longest_post_s(ledger: Ledger, name: str) -> int | None:
+    """Seconds that the creator may post, as TikTok last said; None when it has not said."""
+    with ledger.read() as connection:
+        said = connection.execute(select(accounts.c.creator).where(accounts.c.name == name)).scalar()
+    return (said or {}).get("max_video_post_duration_sec")
+
+
 def note_warning(ledger: Ledger, name: str) -> None:
     """Remember that people were told, now, that the refresh token ends soon."""
     with ledger.write() as connection:

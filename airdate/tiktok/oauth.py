@@ -148,12 +148,15 @@ def trade(tiktok: TikTok, asked: ConsentRequest, client_secret: str, code: str) 
     }
     if asked.verifier is not None:
         form["code_verifier"] = asked.verifier
+    unanswered: list[AirdateError] = []
     try:
-        grant = TokenGrant.read(tiktok.oauth("/v2/oauth/token/", form, []).data)
+        grant = TokenGrant.read(tiktok.oauth("/v2/oauth/token/", form, unanswered).data)
     except NeedsPerson as refused:
         if refused.code != "invalid_grant":
             raise
         said = refused.message.partition("TikTok says: ")[2] or "no reason given"
+        if unanswered:
+            said += f"; an attempt just before went unanswered ({unanswered[-1].code}), and may have used it up"
         raise NeedsPerson(
             refused.code,
             f"TikTok does not accept the code of this consent: {said}",

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from functools import cache
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
-import httpx
-
-from airdate.errors import NeedsPerson
+from airdate.errors import AirdateError, NeedsPerson
 from airdate.ledger import Ledger, accounts, grants, rates
 from airdate.ledger.accounts import Account
 from airdate.settings import Settings
@@ -19,15 +15,9 @@ from airdate.tiktok.answers import CreatorInfo, OpenUpload, PublishStatus, Video
 from airdate.tiktok.chunks import ChunkPlan
 from airdate.tiktok.client import PostInfo, TikTok, TokenRefused
 from airdate.tiktok.photos import OpenPull
-from airdate.tiktok.transport import BoundedTransport
+from airdate.tiktok.transport import open_http
 
 Answer = TypeVar("Answer")
-
-
-@cache
-def _trusted() -> ssl.SSLContext:
-    """Whom TLS trusts, read once: a context holds some megabytes, and a sweep opens a session for each account."""
-    return httpx.create_ssl_context(trust_env=False)
 
 
 MOST_RENEWALS = 3
@@ -68,8 +58,7 @@ class Session:
         self._ledger = ledger
         self._pause = pause
         self._spare = spare
-        # Proxies and .netrc of the environment are left out: they would see, or replace, the bearer token.
-        self._http = httpx.Client(transport=BoundedTransport(_trusted()), follow_redirects=False, trust_env=False)
+        self._http = open_http()
         self._tiktok = TikTok(settings.tiktok_api_url, self._http, gate=self._slot, pause=pause)
 
     def __enter__(self) -> Session:
@@ -80,12 +69,15 @@ class Session:
 
     def refresh_if_due(self) -> None:
         """Renew the access token now if it is due, and read the account again (its scopes come with a grant)."""
-        tokens.fresh(self._ledger, self._tiktok, self.account.name, self._pause)
+        self.token()
         self.account = accounts.get(self._ledger, self.account.name)
 
     def creator_info(self) -> CreatorInfo:
-        """What the creator allows right now."""
-        return self._authorised(self._tiktok.creator_info)
+        """What the creator allows right now; films are planned by what was said last."""
+        said = self._authorised(self._tiktok.creator_info)
+        longest = {"max_video_post_duration_sec": said.max_video_post_duration_sec}
+        accounts.remember_creator(self._ledger, self.account.name, longest)
+        return said
 
     def init_video(self, info: PostInfo, plan: ChunkPlan, about_to_ask: Callable[[], None]) -> OpenUpload:
         """Open a direct post's upload. Safe to repeat: nothing goes live before the last chunk.
@@ -101,11 +93,13 @@ class Session:
 
     def token(self) -> str:
         """An access token that will live for the next call; every HTTP call it may take is over when this returns."""
-        return tokens.fresh(self._ledger, self._tiktok, self.account.name, self._pause)
+        with self._naming_it():
+            return tokens.fresh(self._ledger, self._tiktok, self.account.name, self._pause)
 
     def renew(self, refused: str) -> None:
         """Put another token in the place of one that TikTok refused."""
-        tokens.replaced(self._ledger, self._tiktok, self.account.name, refused, self._pause)
+        with self._naming_it():
+            tokens.replaced(self._ledger, self._tiktok, self.account.name, refused, self._pause)
 
     def block(self, refused: TokenRefused, token: str) -> None:
         """Stop the account: TikTok refuses its tokens, new ones too, of which `token` is the last."""
@@ -119,8 +113,7 @@ class Session:
         It gets a connection of its own. One that is kept alive may be closed by TikTok in the very moment it is
         used again, and whether the request got through would not be known.
         """
-        transport = BoundedTransport(_trusted())
-        with httpx.Client(transport=transport, follow_redirects=False, trust_env=False) as http:
+        with self._naming_it(), open_http() as http:
             tiktok = TikTok(self._api_url, http, gate=self._slot, pause=self._pause)
             return tiktok.init_photos(token, body, about_to_ask)
 
@@ -149,17 +142,27 @@ class Session:
 
     def _authorised(self, call: Callable[[str], Answer]) -> Answer:
         name = self.account.name
-        token = tokens.fresh(self._ledger, self._tiktok, name, self._pause)
-        for renewals in range(MOST_RENEWALS + 1):
-            try:
-                return call(token)
-            except TokenRefused as refused:
-                # A call may wait a minute for its rate, and a token that died of age meanwhile is no dead consent.
-                if renewals == MOST_RENEWALS or (renewals and not self._is_over()):
-                    self.block(refused, token)
-                    raise
-            token = tokens.replaced(self._ledger, self._tiktok, name, token, self._pause)
+        with self._naming_it():
+            token = tokens.fresh(self._ledger, self._tiktok, name, self._pause)
+            for renewals in range(MOST_RENEWALS + 1):
+                try:
+                    return call(token)
+                except TokenRefused as refused:
+                    # A call may wait a minute for its rate, and a token that died of age meanwhile is no dead consent.
+                    if renewals == MOST_RENEWALS or (renewals and not self._is_over()):
+                        self.block(refused, token)
+                        raise
+                token = tokens.replaced(self._ledger, self._tiktok, name, token, self._pause)
         raise AssertionError("the last renewal returns or raises")
+
+    @contextmanager
+    def _naming_it(self) -> Iterator[None]:
+        """Errors of TikTok's are about the account where they name nothing else."""
+        try:
+            yield
+        except AirdateError as error:
+            error.item = error.item or self.account.name
+            raise
 
     def _is_over(self) -> bool:
         """Whether the life of the access token that the ledger holds is over."""

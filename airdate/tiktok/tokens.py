@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from airdate.errors import AirdateError, NeedsPerson
+from airdate.errors import NeedsPerson, Who
 from airdate.ledger import Ledger, accounts, grants
 from airdate.ledger.accounts import Account, Grant, Secrets
 from airdate.ledger.grants import Kept, lock_of
@@ -26,6 +26,10 @@ Pause = Callable[[float], None]
 EARLY = timedelta(minutes=10)
 EARLY_PART = 0.25
 """A token is renewed when less than the smaller of ten minutes and a quarter of its life is left."""
+
+
+class Stopped(NeedsPerson):
+    """The account was stopped before; this is the error that stopped it, again."""
 
 
 def fresh(ledger: Ledger, tiktok: TikTok, name: str, pause: Pause = time.sleep) -> str:
@@ -95,14 +99,15 @@ def grant_of(given: TokenGrant, asked_at: datetime) -> Grant:
     )
 
 
-def blocked_error(account: Account) -> AirdateError:
+def blocked_error(account: Account) -> Stopped:
     """The error that stopped the account, again."""
     known = account.blocked or {}
-    return NeedsPerson(
+    return Stopped(
         known.get("code", "invalid_grant"),
         known.get("message", "the account was stopped"),
         item=account.name,
         rule=known.get("rule"),
         fix=known.get("fix") or f"let the creator consent again, then `airdate account connect {account.name} …`",
+        who=Who(known["who"]) if known.get("who") else None,
         log_id=known.get("log_id"),
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import httpcore
 import httpx
@@ -23,12 +24,30 @@ READ_S = 30.0
 """Fact sheet, section 23."""
 
 
+def open_http(limit_s: float = CALL_LIMIT_S) -> httpx.Client:
+    """A client for TikTok's API; the caller closes it.
+
+    Proxies and .netrc of the environment are left out: they would see, or replace, tokens and the app's secret.
+
+    Args:
+        limit_s: seconds that a call may take in all.
+    """
+    return httpx.Client(transport=BoundedTransport(_trusted(), limit_s), follow_redirects=False, trust_env=False)
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Whom TLS trusts, read once: a context holds some megabytes, and a sweep opens a client for each account."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 class BoundedTransport(httpx.BaseTransport):
     """A transport for one thread; proxies are not used and redirects not followed."""
 
-    def __init__(self, trusted: ssl.SSLContext) -> None:
-        """Connect to whom `trusted` vouches for."""
+    def __init__(self, trusted: ssl.SSLContext, limit_s: float = CALL_LIMIT_S) -> None:
+        """Connect to whom `trusted` vouches for; a call takes `limit_s` at most."""
         self._limits = Limits()
+        self._limit_s = limit_s
         self._pool = httpcore.ConnectionPool(
             ssl_context=trusted, max_connections=1, network_backend=Network(self._limits)
         )
@@ -39,7 +58,7 @@ class BoundedTransport(httpx.BaseTransport):
         Raises:
             httpx.RequestError: there was no whole answer in time.
         """
-        self._limits.begin(CALL_LIMIT_S, READ_S)
+        self._limits.begin(self._limit_s, READ_S)
         url = httpcore.URL(
             scheme=request.url.raw_scheme,
             host=request.url.raw_host,

@@ -118,9 +118,10 @@ def _object(text: object) -> dict[str, Any]:
 
 
 def _text(value: object) -> str | None:
+    """What was said, less what no database takes: NUL, and halves of an emoji, which JSON can spell."""
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         return None
-    return str(value) or None
+    return str(value).replace("\0", "").encode("utf-8", "replace").decode() or None
 
 
 def _instant(value: object) -> datetime | None:

@@ -115,6 +115,14 @@ def test_a_code_serves_once_and_with_its_own_verifier(sandbox: RunningSandbox, t
         oauth.trade(tiktok, asked, DEMO.client_secret, code)
 
 
+def test_a_code_whose_answer_was_lost_says_so(sandbox: RunningSandbox, tiktok: TikTok) -> None:
+    asked = ask()
+    code = asked.code_from(allowed(sandbox, asked))
+    sandbox.control.fault("token", lose_answer=True)
+    with pytest.raises(NeedsPerson, match="an attempt just before went unanswered"):
+        oauth.trade(tiktok, asked, DEMO.client_secret, code)
+
+
 def test_a_code_is_decoded_once() -> None:
     asked = ask()
     assert asked.code_from(f"{DESKTOP}?code=a%2521b%2Bc+d&state={asked.state}") == "a%21b+c+d"

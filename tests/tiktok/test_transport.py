@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,8 +11,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from airdate.tiktok import transport
-from airdate.tiktok.transport import BoundedTransport
+from airdate.tiktok.transport import CALL_LIMIT_S, open_http
 
 
 @contextmanager
@@ -41,8 +39,8 @@ def host(answer: Callable[[socket.socket], None]) -> Iterator[str]:
         listener.shutdown(socket.SHUT_RDWR)
 
 
-def ask(origin: str) -> httpx.Response:
-    with httpx.Client(transport=BoundedTransport(ssl.create_default_context())) as http:
+def ask(origin: str, limit_s: float = CALL_LIMIT_S) -> httpx.Response:
+    with open_http(limit_s) as http:
         return http.post(f"{origin}/v2/x/?fields=a", content=b"{}", headers={"X-Said": "yes"})
 
 
@@ -65,9 +63,7 @@ def test_a_call_and_its_answer_are_whole() -> None:
 
 
 @pytest.mark.parametrize("drop", [b"X-A: b\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"], ids=["headers", "interim answers"])
-def test_an_answer_that_drips_ends_by_its_whole_time(monkeypatch: pytest.MonkeyPatch, drop: bytes) -> None:
-    monkeypatch.setattr(transport, "CALL_LIMIT_S", 0.5)
-
+def test_an_answer_that_drips_ends_by_its_whole_time(drop: bytes) -> None:
     def answer(connection: socket.socket) -> None:
         connection.recv(65536)
         connection.sendall(b"HTTP/1.1 200 OK\r\n" if drop.startswith(b"X") else b"")
@@ -78,7 +74,7 @@ def test_an_answer_that_drips_ends_by_its_whole_time(monkeypatch: pytest.MonkeyP
     with host(answer) as origin:
         began = time.monotonic()
         with pytest.raises(httpx.TimeoutException):
-            ask(origin)
+            ask(origin, 0.5)
     assert time.monotonic() - began < 10
 
 

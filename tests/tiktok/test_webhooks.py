@@ -106,6 +106,13 @@ def test_odd_content_says_nothing(content: object) -> None:
     assert (event.publish_id, event.post_id, event.created_at) == (None, None, None)
 
 
+def test_what_no_database_takes_is_left_out_of_an_event() -> None:
+    body = {"client_key": "k", "event": "x", "content": '{"publish_id": "v\\u0000\\ud83d", "post_id": "\\u0000"}'}
+    event = Event.read(json.dumps(body).encode())
+    assert event is not None
+    assert (event.publish_id, event.post_id) == ("v?", None)
+
+
 def test_the_reason_of_a_removed_authorisation_is_a_number() -> None:
     body = {"client_key": "k", "event": "authorization.removed", "user_openid": "o", "content": '{"reason": 4}'}
     event = Event.read(json.dumps(body).encode())
