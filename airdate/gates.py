@@ -18,10 +18,10 @@ from airdate.ledger import Ledger, accounts, caps, switches
 from airdate.ledger.posts import Post
 from airdate.ledger.schema import events
 from airdate.ledger.submissions import Gate
-from airdate.ledger.switches import Frozen
+from airdate.ledger.switches import Frozen, Switch
 from airdate.post import PostState
 
-__all__ = ["Frozen", "at_begin", "at_mark", "pass_gates", "stops", "tend"]
+__all__ = ["Frozen", "at_begin", "at_mark", "pass_gates", "sentence", "stops", "tend"]
 
 
 def pass_gates(ledger: Ledger, post: Post) -> None:
@@ -75,18 +75,19 @@ def tend(ledger: Ledger) -> None:
 
 def stops(ledger: Ledger) -> list[str]:
     """What keeps posts of all accounts waiting now, a sentence each; empty when publishing is free."""
-    said = []
-    for switch in switches.listed(ledger):
-        if switch.name == switches.FREEZE:
-            said.append(f"{switch.who} froze all publishing at {switch.since:%Y-%m-%d %H:%M} UTC: {switch.why}")
-        else:
-            incident = brake.incident_of(switch)
-            ids = ", ".join(incident.log_ids[-3:]) or "none"
-            said.append(
-                f"publishing pauses until {incident.until:%Y-%m-%d %H:%M} UTC: TikTok fails with {incident.code} for "
-                f"{', '.join(incident.accounts)} since {incident.since:%H:%M} UTC (log ids {ids})"
-            )
-    return said
+    return [sentence(switch) for switch in switches.listed(ledger)]
+
+
+def sentence(switch: Switch) -> str:
+    """What a switch that is on stops, and why."""
+    if switch.name == switches.FREEZE:
+        return f"{switch.who} froze all publishing at {switch.since:%Y-%m-%d %H:%M} UTC: {switch.why}"
+    incident = brake.incident_of(switch)
+    ids = ", ".join(incident.log_ids[-3:]) or "none"
+    return (
+        f"publishing pauses until {incident.until:%Y-%m-%d %H:%M} UTC: TikTok fails with {incident.code} for "
+        f"{', '.join(incident.accounts)} since {incident.since:%H:%M} UTC (log ids {ids})"
+    )
 
 
 def _brought_back(connection: Connection, post_id: str) -> datetime | None:

@@ -36,7 +36,7 @@ def shown_error(post: Post, follower: str | None = None) -> dict[str, Any] | Non
     """The `error` object of the contract; for a post in processing it names who follows it.
 
     Args:
-        follower: who asks TikTok further; None when nobody does.
+        follower: who goes on with the post; None when nobody does.
     """
     if post.state is PostState.PROCESSING:
         said = f"{follower} follows it" if follower else "nobody follows it until the next command"
@@ -53,4 +53,8 @@ def shown_error(post: Post, follower: str | None = None) -> dict[str, Any] | Non
         ).as_dict()
     if post.error is None:
         return None
-    return {name: value for name, value in post.error.items() if name != "exit"}
+    known = {name: value for name, value in post.error.items() if name != "exit"}
+    waits = post.state in UNFINISHED and post.not_before is not None and known.get("who") == Who.NOBODY
+    if waits and not follower:
+        known["fix"] = "run `airdate up`, which takes it out by itself, or give the same command again then"
+    return known

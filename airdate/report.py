@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from airdate import previews
 from airdate.engine import Engine
 from airdate.ledger import posts, submissions
 from airdate.ledger.posts import Event, Post
 from airdate.ledger.submissions import Submission
+from airdate.media.pictures import Pictures
 from airdate.outcome import shown_error
 from airdate.post import Mode, PlanKind
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A post with its submissions and its story."""
+    """A post with its submissions, its story, and its pictures as far as they are on this host."""
 
     post: Post
     submissions: tuple[Submission, ...]
     events: tuple[Event, ...]
+    pictures: Pictures
 
     def facts(self, follower: str | None = None) -> dict[str, Any]:
         """The `posts show` object of the contract.
@@ -32,6 +36,7 @@ class Report:
             "error": shown_error(self.post, follower),
             "events": [event.as_dict() for event in self.events],
             "submissions": [submission.as_dict() for submission in self.submissions],
+            "pictures": [str(path) for path in self.pictures.files] or None,
         }
 
     def markdown(self) -> str:
@@ -47,7 +52,7 @@ class Report:
         if post.rendition:
             lines += ["", "### What was changed, and why", ""]
             lines += [f"- {_text(reason)}" for reason in post.rendition["reasons"]]
-        error = shown_error(post)
+        error = shown_error(post, "follow-posts")
         if error:
             lines += ["", f"### {_text(error['code'])}", "", _text(error["message"]), ""]
             lines += [f"- {name}: {_text(error[name])}" for name in ("rule", "fix", "who", "log_id") if error[name]]
@@ -61,8 +66,7 @@ class Report:
         switches = (*allowed, "own_brand", "branded_content", "ai_generated", "auto_music")
         rendition = post.rendition or {}
         log_ids = [log_id for submission in self.submissions for log_id in submission.log_ids]
-        is_unsent = options.mode is Mode.INBOX and rendition.get("plan") != PlanKind.PHOTO
-        caption = "Caption (shown to the creator, not sent)" if is_unsent else "Caption"
+        caption = "Caption (shown to the creator, not sent)" if keeps_caption(post) else "Caption"
         return [
             ("Post", post.id),
             ("Goes to", post.target),
@@ -82,12 +86,20 @@ class Report:
         ]
 
 
+def keeps_caption(post: Post) -> bool:
+    """Whether the caption does not go out with the post: a film's draft has no place for one (TikTok, Upload)."""
+    return post.options.mode is Mode.INBOX and (post.rendition or {}).get("plan") != PlanKind.PHOTO
+
+
 def report(engine: Engine, post_id: str) -> Report:
     """Read the record of a post."""
+    post = posts.get(engine.ledger, post_id)
+    folder = (post.rendition or {}).get("pictures")
     return Report(
-        posts.get(engine.ledger, post_id),
+        post,
         tuple(submissions.of_post(engine.ledger, post_id)),
         tuple(posts.story(engine.ledger, post_id)),
+        previews.found(Path(folder) if folder else None),
     )
 
 

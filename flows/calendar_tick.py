@@ -16,6 +16,7 @@ from airdate.redact import redact
 from flows import process
 from flows.heed import heed
 from flows.start import start_run
+from flows.telling import tell
 from tasks.work import in_thread
 
 
@@ -27,10 +28,11 @@ async def calendar_tick() -> State[Any]:
         async with get_client() as client:
             await heed(client, engine)
         ticked = await in_thread(tick, engine, start_run)
+        await tell(engine)
         await in_thread(pull_store.sweep, engine.ledger, engine.settings.pull_dir)
     done = f"{len(ticked.runs)} runs, {len(ticked.back)} of them for posts brought back; {len(ticked.late)} too late"
     done = "; ".join([done, *ticked.stops])
     if ticked.errors:
         return Failed(message=redact(f"{done}; " + "; ".join(map(str, ticked.errors))))
-    # A name of its own, so that people see it in the list of runs and an automation can tell somebody.
+    # A name of its own, so that people see it in the list of runs.
     return Completed(name="PublishingWaits", message=done) if ticked.stops else Completed(message=done)

@@ -25,4 +25,7 @@ async def keep_tokens() -> State[Any]:
     if kept.stopped:
         said.append(f"stopped until a person acts: {', '.join(kept.stopped)}")
     message = redact("; ".join(said))
-    return Failed(message=message) if kept.errors else Completed(message=message)
+    if kept.errors:
+        return Failed(message=message)
+    # A name of its own, once for each warning, so that an automation can tell somebody.
+    return Completed(name="ConsentEndsSoon", message=message) if kept.warnings else Completed(message=message)

@@ -107,11 +107,23 @@ def test_the_key_of_the_home_is_for_its_owner_alone(airdate: Command, home: Path
     assert stat.S_IMODE((home / "secret.key").stat().st_mode) == 0o600
 
 
-def test_a_wrong_setting_names_itself_and_not_its_value(airdate: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AIRDATE_POLL_SECONDS", "CANARY")
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AIRDATE_POLL_SECONDS", "CANARY"),
+        ("AIRDATE_TIKTOK_API_URL", "http://[CANARY"),
+        ("AIRDATE_TIKTOK_AUTH_URL", "CANARY"),
+        ("AIRDATE_ALLOWED_ORIGINS", "CANARY"),
+    ],
+)
+def test_a_wrong_setting_names_itself_and_not_its_value(
+    airdate: Command, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
     status, document = airdate("posts", "list")
     assert (status, document["posts"], document["error"]["code"]) == (4, None, "setting_invalid")
-    assert "AIRDATE_POLL_SECONDS" in document["error"]["message"]
+    assert name in document["error"]["message"]
+    assert "CANARY" not in document["error"]["message"]
 
 
 def test_a_database_that_is_away_is_temporary(airdate: Command, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -153,6 +153,18 @@ def test_a_token_that_stays_refused_blocks_the_account_and_loses_no_post(engine:
     assert sweep(engine).faults["demo"].code == "access_token_invalid"
     assert len(tiktok.calls) == asked
     assert now_of(engine, post).state is PostState.PROCESSING
+    error = shown_error(now_of(engine, post), "the clock") or {}
+    assert (error["code"], error["who"], exit_status(now_of(engine, post))) == ("account_stopped", "operator", 6)
+    assert "account connect" in error["fix"]
+    engine.pause(600)
+    sweep(engine)
+    assert sum("a person is asked" in why for why in story(engine, post)) == 1
+    with engine.ledger.write() as connection:
+        connection.execute(update(accounts_table).values(blocked=None))
+    tiktok.dead.clear()
+    engine.pause(600)
+    sweep(engine)
+    assert (shown_error(now_of(engine, post)) or {})["code"] == "processing"
 
 
 # The sweep's rule
@@ -252,8 +264,10 @@ def test_one_account_that_cannot_be_asked_stops_no_other(settings: Settings, tik
         assert sweep(engine).faults == {}
         clock.forward(hours=73)
         sweep(engine)
-        for post in (stuck, lost):
-            assert (shown_error(now_of(engine, post)) or {})["code"] == "undecided"
+        assert [(shown_error(now_of(engine, post)) or {})["code"] for post in (stuck, lost)] == [
+            "account_stopped",
+            "undecided",
+        ]
 
 
 def test_one_bad_row_stops_no_other(engine: Engine, tiktok: Moderation) -> None:
@@ -429,6 +443,17 @@ def test_a_take_down_is_believed_at_the_second_look(engine: Engine, tiktok: Mode
     assert "taken_down_at" not in gone.outcome().as_dict()
     assert now_of(engine, other).taken_down_at is None
     assert len(tiktok.asked("query")) == 3 + 2  # both at once but for the first and the second look
+
+
+def test_a_person_who_asks_twice_does_not_make_it_a_take_down(engine: Engine, tiktok: Moderation, clock: Clock) -> None:
+    post = published(engine, tiktok)
+    tiktok.videos["demo"] = []
+    for _ in range(3):
+        clock.forward(minutes=5)
+        assert follow(engine, post.id).taken_down_at is None
+    clock.forward(minutes=60)
+    sweep(engine)
+    assert now_of(engine, post).taken_down_at == BEGIN + timedelta(minutes=5)
 
 
 def test_one_answer_without_the_post_is_no_take_down(engine: Engine, tiktok: Moderation, clock: Clock) -> None:

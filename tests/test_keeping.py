@@ -9,10 +9,12 @@ from datetime import timedelta
 
 import pytest
 from moderating import Clock
+from sqlalchemy import update
 
 from airdate.engine import Engine
 from airdate.keeping import keep
 from airdate.ledger import Ledger, accounts
+from airdate.ledger.schema import accounts as accounts_table
 from airdate.post import Mode
 from airdate.sandbox.running import RunningSandbox
 from airdate.settings import Settings
@@ -170,6 +172,10 @@ def test_the_flow_says_what_it_did(
     state = asyncio.run(keep_tokens.keep_tokens.fn())
     assert state.type.value == "COMPLETED"
     assert "stopped until a person acts: brand (invalid_grant)" in state.message
+    with engine.ledger.write() as connection:
+        connection.execute(update(accounts_table).values(refresh_expires_at=clock.now + timedelta(days=20)))
+    for name in ("ConsentEndsSoon", "Completed"):  # told once
+        assert asyncio.run(keep_tokens.keep_tokens.fn()).name == name
 
 
 def reopened(engine: Engine) -> Ledger:

@@ -31,6 +31,8 @@ def show(post_id: str) -> Answer:
     lines = [publish.answer(report.post, follower=follows).words]
     if gone := report.post.taken_down_at:
         lines.append(f"  Taken down at {gone:%Y-%m-%d %H:%M:%S} UTC: it is public no more")
+    lines += [f"  {words}" for words in report.pictures.words]
+    lines += [f"  Picture: {path}" for path in report.pictures.files]
     lines.append("  What happened:")
     lines += [f"    {event.at:%Y-%m-%d %H:%M:%S} {event.to_state:<11} {event.why}" for event in report.events]
     return Answer(report.facts(follows), "\n".join(lines))
@@ -55,7 +57,7 @@ def follow(post_id: str | None, *, everything: bool) -> Answer:
         if post_id is not None:
             return publish.answer(following.follow(engine, post_id), follower=follows)
         found = _followed(engine)
-    answer = _answer(found, follows)
+    answer = _answer(found, follows, none="no post waits for TikTok's decision")
     return Answer(answer.document, answer.words, max((exit_status(post) for post in found), default=0))
 
 
@@ -72,7 +74,7 @@ def _followed(engine: Engine) -> list[Post]:
     return [posts.get(engine.ledger, name) for name in wanted]
 
 
-def _answer(found: list[Post], follows: str | None) -> Answer:
+def _answer(found: list[Post], follows: str | None, *, none: str = "no posts yet") -> Answer:
     head = ("id", "state", "account", "slot", "caption", "code")
     rows = [
         (
@@ -86,4 +88,4 @@ def _answer(found: list[Post], follows: str | None) -> Answer:
         for post in found
     ]
     document = {"posts": [post.outcome().as_dict() | {"error": shown_error(post, follows)} for post in found]}
-    return Answer(document, table(head, rows) if rows else "no posts yet")
+    return Answer(document, table(head, rows) if rows else none)

@@ -17,6 +17,7 @@ from airdate.ledger import accounts, posts
 from airdate.ledger.posts import Post
 from airdate.outcome import UNFINISHED, exit_status, shown_error
 from airdate.post import Mode, Options, PostState
+from airdate.report import keeps_caption
 
 MOST_TURNS = 5
 """How many runs of one post a command waits for: its workers may die of it, and each time the clock brings it back."""
@@ -194,6 +195,10 @@ def answer(post: Post, *, follower: str | None = None) -> Answer:
         lines += [f"  {post.rendition['plan']}: {reason}" for reason in post.rendition["reasons"]]
     if post.tiktok_post_ids:
         lines.append(f"  TikTok post {', '.join(post.tiktok_post_ids)}")
+    if post.state is PostState.DELIVERED:
+        lines.append("  the creator finds the draft in the inbox of TikTok's app, and finishes it there")
+        if post.options.caption and keeps_caption(post):
+            lines.append(f"  its caption was not sent, so give it to the creator: {post.options.caption}")
     if error is not None:
         lines.append(described(shown(error)))
     return Answer(_document(post, error), "\n".join(lines), exit_status(post))

@@ -18,6 +18,7 @@ from airdate.following.pace import LIST_SCOPE, TAKE_DOWN_WATCH
 from airdate.following.settling import WATCHER, add_ids, begun
 from airdate.following.taking_down import public_again, taken_down
 from airdate.ledger import accounts, posts, submissions
+from airdate.ledger.accounts import REVOKED
 from airdate.ledger.posts import Post
 from airdate.ledger.schema import accounts as accounts_table
 from airdate.ledger.submissions import Submission
@@ -121,7 +122,7 @@ def _gone(engine: Engine, post: Post, event: Event) -> Post:
     at = _when(engine, event)
     if LIST_SCOPE in accounts.get(engine.ledger, post.account).scopes:
         posts.store(engine.ledger, post.id, missing_since=at, watched_until=at + TAKE_DOWN_WATCH)
-        return look_now(engine, posts.get(engine.ledger, post.id))
+        return look_now(engine, posts.get(engine.ledger, post.id), told=True)
     if len(post.tiktok_post_ids) > 1:
         with engine.ledger.write() as connection:
             why = f"TikTok says that post {event.post_id} is public no more; of the others it says nothing"
@@ -140,9 +141,11 @@ def _removed(engine: Engine, event: Event) -> None:
     who, what = REMOVALS.get(event.reason or "", (Who.CREATOR, "the creator's consent ended, TikTok does not say why"))
     table, at = accounts_table.c, _when(engine, event)
     mine = (table.client_key == event.client_key, table.open_id == event.open_id)
+    columns = (table.name, table.access_issued_at, table.created_at, table.blocked)
     with engine.ledger.write() as connection:
-        rows = connection.execute(select(table.name, table.access_issued_at, table.created_at).where(*mine)).all()
-        for row in rows:
+        for row in connection.execute(select(*columns).where(*mine)).all():
+            if (row.blocked or {}).get("code") == REVOKED:
+                continue  # TikTok tells of what was done here
             if max(row.access_issued_at or row.created_at, row.created_at) > at:
                 log.warning("%s has a newer consent than the one TikTok says is removed", row.name)
                 continue

@@ -9,12 +9,13 @@ from airdate.engine import Engine
 from airdate.errors import AirdateError, NeedsPerson, OutcomeUnknown, WaitUntil, Who
 from airdate.following.pace import LIST_SCOPE, is_overdue, may_get_ids
 from airdate.following.searching import search
-from airdate.following.settling import FOLLOWED, ask_person, forgotten, overdue, settle
+from airdate.following.settling import ASK_PERSON, FOLLOWED, ask_person, forgotten, overdue, settle
 from airdate.following.taking_down import query
 from airdate.ledger import looks, posts, submissions
 from airdate.ledger.posts import Post
 from airdate.post import PostState, SubmissionState
 from airdate.tiktok.session import Session
+from airdate.tiktok.tokens import Stopped
 
 log = logging.getLogger(__name__)
 
@@ -35,14 +36,18 @@ def look(engine: Engine, post: Post) -> Post:
         return post
 
 
-def look_now(engine: Engine, post: Post) -> Post:
-    """Ask about a post at once, waiting for nothing; if that cannot be, the next round of the sweep asks first."""
+def look_now(engine: Engine, post: Post, *, told: bool = False) -> Post:
+    """Ask about a post at once, waiting for nothing; if that cannot be, the next round of the sweep asks first.
+
+    Args:
+        told: TikTok says by itself that the post is gone.
+    """
     if post.state not in FOLLOWED:
         return post
     try:
         pause = Patience(engine, post.account)
         with Session(engine.settings, engine.ledger, post.account, pause, spare=0) as session:
-            return ask(engine, session, post)
+            return ask(engine, session, post, told=told)
     except AirdateError as failed:
         log.warning("could not ask about %s at once: %s", post.id, failed)
         looks.put(engine.ledger, post.id, None)
@@ -75,8 +80,11 @@ class Patience:
         self._engine.pause(seconds)
 
 
-def ask(engine: Engine, session: Session, post: Post) -> Post:
+def ask(engine: Engine, session: Session, post: Post, *, told: bool = False) -> Post:
     """One question to TikTok about a post, and what follows from the answer.
+
+    Args:
+        told: TikTok says by itself that the post is gone.
 
     Raises:
         AirdateError: TikTok cannot be asked now.
@@ -84,7 +92,7 @@ def ask(engine: Engine, session: Session, post: Post) -> Post:
     if wants_status(post):
         post = ask_status(engine, session, post)
     if is_there_question(post) and LIST_SCOPE in session.account.scopes:
-        (post,) = query(engine, session, [post])
+        (post,) = query(engine, session, [post], told=told)
     return post
 
 
@@ -122,6 +130,22 @@ def ask_status(engine: Engine, session: Session, post: Post) -> Post:
         )
         return ask_person(engine, post, submission, foreign)
     return settle(engine, post, submission, status, scopes=session.account.scopes)
+
+
+def mark_stopped(engine: Engine, post_id: str, stopped: Stopped) -> None:
+    """Ask a person about a post in processing whose account is stopped, so that nobody can ask TikTok."""
+    post, known = posts.get(engine.ledger, post_id), submissions.of_post(engine.ledger, post_id)
+    if post.state is not PostState.PROCESSING or not known:
+        return
+    error = OutcomeUnknown(
+        "account_stopped",
+        f"TikTok cannot be asked about it, because {post.account} is stopped ({stopped.code}: {stopped.message})",
+        item=post.id,
+        rule="only the creator's own consent lets us ask",
+        fix=f"{stopped.fix}; or {ASK_PERSON}",
+        who=Who.OPERATOR,
+    )
+    ask_person(engine, post, known[-1], error, unconfirmed=post.unconfirmed)
 
 
 def mark_overdue(engine: Engine, post_id: str) -> None:

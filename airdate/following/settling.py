@@ -108,17 +108,20 @@ def settle(
     return posts.get(engine.ledger, post.id)
 
 
-def ask_person(engine: Engine, post: Post, submission: Submission, error: AirdateError) -> Post:
+def ask_person(
+    engine: Engine, post: Post, submission: Submission, error: AirdateError, *, unconfirmed: bool = True
+) -> Post:
     """TikTok cannot tell what became of a post in processing: it stays that, unconfirmed, and asks for a person.
 
     Args:
         error: why; told once as long as it stays the same.
+        unconfirmed: TikTok may not even have all of it.
     """
     with engine.ledger.write() as connection:
         now = engine.ledger.now()
         settling = begun(connection, post, submission, now)
         if settling is not None and settling.post.state is PostState.PROCESSING:
-            _ask_person(settling, error)
+            _ask_person(settling, error, unconfirmed=unconfirmed)
     return posts.get(engine.ledger, post.id)
 
 
@@ -195,12 +198,14 @@ def _failed(settling: Settling, status: PublishStatus) -> None:
     resends = sum(each in RESEND_REASONS for each in failed)
     # A draft that was delivered is the creator's; what becomes of it there is not ours to send again.
     again = post.state is PostState.PROCESSING and reason in RESEND_REASONS and resends < MAX_RESENDS
+    failure = failure_for(reason, log_id=status.log_id)
+    failure.item = post.id
     settling.end(SubmissionState.FAILED, status.log_id, fail_reason=reason)
     settling.move(
         PostState.PUBLISHING if again else PostState.FAILED,
         f"TikTok failed it: {reason}" + ("; it may be sent once more" if again else ""),
         unconfirmed=False,
-        error=None if again else error_record(failure_for(reason, log_id=status.log_id)),
+        error=None if again else error_record(failure),
     )
 
 
@@ -235,9 +240,9 @@ def _undecided(settling: Settling) -> None:
         settling.tell("TikTok tells about it again")
 
 
-def _ask_person(settling: Settling, error: AirdateError) -> None:
+def _ask_person(settling: Settling, error: AirdateError, *, unconfirmed: bool = True) -> None:
     known = settling.post.error or {}
     if (known.get("code"), known.get("message")) == (error.code, error.message):
         return
-    settling.store(unconfirmed=True, error=error_record(error))
+    settling.store(unconfirmed=unconfirmed, error=error_record(error))
     settling.tell(f"{error.code}: {error.message}; a person is asked")

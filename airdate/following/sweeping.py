@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from airdate.engine import Engine
 from airdate.errors import AirdateError
-from airdate.following.looking import Patience, ask_status, is_there_question, mark_overdue, wants_status
+from airdate.following.looking import Patience, ask_status, is_there_question, mark_overdue, mark_stopped, wants_status
 from airdate.following.pace import LIST_SCOPE, next_look
 from airdate.following.taking_down import query
 from airdate.ledger import looks, posts, rates, submissions
@@ -21,6 +21,7 @@ from airdate.ledger.looks import Appointment
 from airdate.ledger.posts import Post
 from airdate.redact import redact
 from airdate.tiktok.session import Session
+from airdate.tiktok.tokens import Stopped
 
 log = logging.getLogger(__name__)
 
@@ -107,9 +108,9 @@ class _Round:
         try:
             pause = Patience(self.engine, self.account)
             session = Session(self.engine.settings, self.ledger, self.account, pause, spare=SPARE)
-        except AirdateError:
+        except AirdateError as failed:
             for appointment in due:
-                self._put_off(appointment)
+                self._put_off(appointment, failed)
             raise
         with session:
             for appointment in due:
@@ -127,10 +128,12 @@ class _Round:
                 looks.put(self.ledger, post.id, self.ledger.now() + PUT_OFF)
             raise
 
-    def _put_off(self, appointment: Appointment) -> None:
-        """Nobody can be asked: it comes up again later, and if it has waited too long, that is said."""
+    def _put_off(self, appointment: Appointment, failed: AirdateError) -> None:
+        """Nobody can be asked: it comes up again later, and if a person must act or it waits too long, that is said."""
         try:
             looks.keep(self.ledger, appointment, self.ledger.now() + PUT_OFF)
+            if isinstance(failed, Stopped):
+                mark_stopped(self.engine, appointment.post_id, failed)
             mark_overdue(self.engine, appointment.post_id)
         except Exception as bug:  # noqa: BLE001 (one post must not stop the others)
             self._bug(appointment.post_id, bug)

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from airdate.engine import Engine
-from airdate.following.pace import next_look
+from airdate.following.pace import SECOND_LOOK, next_look
 from airdate.following.settling import WATCHER
 from airdate.ledger import posts
 from airdate.ledger.posts import Post
@@ -22,8 +22,11 @@ from airdate.tiktok.session import Session
 PLAIN_REASON = "TikTok no longer lists it: it was taken down, deleted or made private"
 
 
-def query(engine: Engine, session: Session, asked: Sequence[Post]) -> list[Post]:
-    """Ask which of the published posts are there still; one is believed to be gone at the second look that misses it.
+def query(engine: Engine, session: Session, asked: Sequence[Post], *, told: bool = False) -> list[Post]:
+    """Ask which of the published posts are there still; one is believed to be gone when it was missed an hour ago too.
+
+    Args:
+        told: TikTok says by itself that they are gone, so that one look is enough.
 
     Raises:
         AirdateError: TikTok cannot be asked now.
@@ -33,7 +36,9 @@ def query(engine: Engine, session: Session, asked: Sequence[Post]) -> list[Post]
     for first in range(0, len(ids), VIDEOS_A_CALL):
         page = session.video_query(ids[first : first + VIDEOS_A_CALL])
         there |= {video.id for video in page.videos}
-    return [_seen(engine, post) if there & set(post.tiktok_post_ids) else _missed(engine, post) for post in asked]
+    return [
+        _seen(engine, post) if there & set(post.tiktok_post_ids) else _missed(engine, post, told=told) for post in asked
+    ]
 
 
 def taken_down(engine: Engine, post_id: str, why: str, at: datetime) -> Post:
@@ -62,10 +67,12 @@ def _seen(engine: Engine, post: Post) -> Post:
     return posts.get(engine.ledger, post.id)
 
 
-def _missed(engine: Engine, post: Post) -> Post:
-    if post.missing_since is not None:
-        return taken_down(engine, post.id, PLAIN_REASON, post.missing_since)
+def _missed(engine: Engine, post: Post, *, told: bool) -> Post:
     now = engine.ledger.now()
+    if post.missing_since is not None:
+        # A person may ask twice within a minute, and get the same fault of TikTok's twice.
+        is_believed = told or now - post.missing_since >= SECOND_LOOK
+        return taken_down(engine, post.id, PLAIN_REASON, post.missing_since) if is_believed else post
     posts.store(engine.ledger, post.id, missing_since=now)
     missed = posts.get(engine.ledger, post.id)
     posts.store(engine.ledger, post.id, look_at=next_look(missed, None, now))

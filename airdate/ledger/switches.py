@@ -28,6 +28,9 @@ INCIDENT = "incident:"
 FROZEN = "frozen"
 """The error code of a post that waits for the end of the freeze."""
 
+TOLD = "told"
+"""Among a switch's facts: the end of the pause that people were told of."""
+
 LOOK_AGAIN = timedelta(minutes=15)
 """When a frozen post is looked at again if nobody unfreezes; nobody knows how long a freeze lasts."""
 
@@ -102,6 +105,19 @@ def unfreeze(ledger: Ledger, *, who: str) -> tuple[Switch | None, list[str]]:
         turn_off(connection, FREEZE)
     back = let_go(ledger, FROZEN, who=who, why="publishing is unfrozen")
     return known.get(FREEZE), back
+
+
+def untold(ledger: Ledger) -> list[Switch]:
+    """The switches of which people were not told since they were thrown, or since an incident's pause was prolonged."""
+    return [switch for switch in listed(ledger) if switch.facts.get(TOLD) != str(switch.until)]
+
+
+def mark_told(ledger: Ledger, switch: Switch) -> None:
+    """Remember that people were told of a switch as it stood then."""
+    with ledger.write() as connection:
+        for fresh in found(connection, hold=True):
+            if fresh.name == switch.name:
+                change(connection, fresh.name, facts=fresh.facts | {TOLD: str(switch.until)})
 
 
 def let_go(ledger: Ledger, code: str, *, who: str, why: str) -> list[str]:

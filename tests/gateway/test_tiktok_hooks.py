@@ -23,6 +23,7 @@ from airdate.errors import NeedsPerson, Transient
 from airdate.following import sweep
 from airdate.gateway.tiktok import MAX_BODY, SOURCE, heed_all
 from airdate.ledger import accounts, deliveries, posts, submissions
+from airdate.ledger.accounts import REVOKED
 from airdate.ledger.posts import Post
 from airdate.ledger.schema import accounts as accounts_table
 from airdate.ledger.schema import deliveries as table
@@ -131,6 +132,7 @@ def forged() -> dict[str, tuple[bytes, str | None]]:
         "too old": (body, sign(body, at=-301)),
         "too new": (body, sign(body, at=301)),
         "no event": (b"[]", sign(b"[]")),
+        "an app's name that no database takes": (b'{"client_key":"\\ud800","event":"x"}', sign(b"")),
         "no text": (b"\xff\xfe", sign(b"\xff\xfe")),
         "in another encoding": (body.decode().encode("utf-16"), sign(body.decode().encode("utf-16"))),
     }
@@ -368,6 +370,12 @@ def test_a_removal_older_than_the_consent_blocks_nothing(
     sweep(engine)  # renews the token
     sender.deliver("authorization.removed", at=100, reason=1)
     assert accounts.get(engine.ledger, "demo").blocked is None
+
+
+def test_the_event_about_our_own_revoking_changes_nothing(engine: Engine, sender: Sender) -> None:
+    accounts.erase(engine.ledger, "demo", NeedsPerson(REVOKED, "ended here", fix="connect").as_dict())
+    sender.deliver("authorization.removed", at=1, reason=5)
+    assert accounts.get(engine.ledger, "demo").is_revoked
 
 
 def test_one_bad_delivery_stops_no_other(engine: Engine, sender: Sender, tiktok: Moderation) -> None:

@@ -24,12 +24,12 @@ from airdate.settings import Settings
 from airdate.store import Store
 
 
-def make_film(path: Path) -> Path:
+def make_film(path: Path, *, seconds: int = 3) -> Path:
     """A film of some ten kilobytes that goes out as it is."""
     tags = "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709,format=yuv420p"
     subprocess.run(
         [
-            *[program(), "-v", "error", "-f", "lavfi", "-i", "smptebars=size=720x1280:rate=24:duration=3"],
+            *[program(), "-v", "error", "-f", "lavfi", "-i", f"smptebars=size=720x1280:rate=24:duration={seconds}"],
             *["-vf", tags, "-c:v", "libx264", "-preset", "ultrafast", "-movflags", "+faststart"],
             *["-map_metadata", "-1", str(path)],
         ],
@@ -91,12 +91,17 @@ class Stage:
             privacy=None,
         )
 
-    def record(self, film: Path, **options: Any) -> Post:
-        """Write a post of the film down."""
+    def record(self, *media: Path, **options: Any) -> Post:
+        """Write a post of a film, or of photos, down."""
         chosen = Options(**{"privacy": Privacy.SELF_ONLY, "caption": "hello 🎬", **options})
         consent = command_consent(self.now())
         taken = intake(
-            self.engine, sources=[str(film)], account="demo", options=chosen, consent=consent, origin="command"
+            self.engine,
+            sources=[str(path) for path in media],
+            account="demo",
+            options=chosen,
+            consent=consent,
+            origin="command",
         )
         return steps.record(self.engine, taken, who="test")
 
