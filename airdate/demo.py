@@ -131,7 +131,11 @@ def _machine(settings: Settings, say: Callable[[str], None]) -> Iterator[Address
 def _environment(settings: Settings, home: Path) -> dict[str, str]:
     """Nothing of the operator's but the programs: no calendar, no ledger and no secret of theirs is for the demo."""
     ours = {name: text for name, text in base_environment().items() if not name.startswith("AIRDATE_")}
-    programs = {"AIRDATE_FFMPEG": settings.ffmpeg, "AIRDATE_FFPROBE": settings.ffprobe}
+    programs = {
+        "AIRDATE_FFMPEG": settings.ffmpeg,
+        "AIRDATE_FFPROBE": settings.ffprobe,
+        "AIRDATE_ENCODER": settings.encoder,
+    }
     return ours | {"AIRDATE_HOME": str(home)} | {name: str(path) for name, path in programs.items() if path}
 
 

@@ -27,7 +27,7 @@ from airdate.ledger import Ledger, accounts, grants, posts, switches
 from airdate.ledger.grants import Kept
 from airdate.ledger.schema import accounts as accounts_table
 from airdate.ledger.schema import posts as posts_table
-from airdate.media.ffmpeg import program
+from airdate.media.ffmpeg import build
 from airdate.post import Mode, PostState
 from airdate.sandbox.running import RunningSandbox
 
@@ -117,11 +117,11 @@ def test_a_disk_that_is_full(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_an_ffmpeg_that_does_not_run(doctor: Doctor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("AIRDATE_FFMPEG", str(tmp_path / "nothing"))
-    program.cache_clear()
+    build.cache_clear()
     try:
         assert "AIRDATE_FFMPEG" in doctor("ffmpeg")["fix"]
     finally:
-        program.cache_clear()
+        build.cache_clear()
 
 
 def test_a_strangers_module_in_the_folder(doctor: Doctor, home: Path) -> None:

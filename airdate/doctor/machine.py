@@ -12,7 +12,12 @@ from airdate.doctor.check import Check, guarded, right, wrong
 from airdate.environment import WEBHOOK_SECRET_FILE
 from airdate.gateway.signatures import keys_of
 from airdate.ledger.vault import KEY_FILE
+from airdate.media import ffprobe, hardware
 from airdate.media.ffmpeg import program
+from airdate.media.normalize import encoder
+from airdate.media.plan import NORMAL_FPS
+from airdate.media.profile import Profile
+from airdate.profiles import default_profile
 from airdate.settings import Settings
 from airdate.up import SHADOWABLE, check_packages
 
@@ -28,6 +33,9 @@ def look(settings: Settings) -> list[Check]:
         _home(settings.home),
         _disk(settings.home),
         guarded("ffmpeg", lambda: right("ffmpeg", f"{program()} has what is needed")),
+        guarded("ffprobe", _ffprobe),
+        guarded("encoder", _encoder),
+        guarded("profile", lambda: right("profile", f"films are made by {default_profile(settings).name}")),
         guarded("packages", _packages),
         _webhooks(settings),
         _pulls(settings),
@@ -56,6 +64,20 @@ def _disk(home: Path) -> Check:
     if free < LEAST_FREE:
         return wrong("disk", said, f"make room: {LEAST_FREE / 1e9:.0f} GB let a film of any size pass")
     return right("disk", said)
+
+
+def _ffprobe() -> Check:
+    place = ffprobe.program()
+    if place is None:
+        return right("ffprobe", "none is here: Dolby Vision in a transport stream is not seen")
+    return right("ffprobe", f"{place} reads what the embedded reader does not")
+
+
+def _encoder() -> Check:
+    chosen, word = hardware.choose(encoder(Profile(), NORMAL_FPS))
+    if word is not None:
+        return wrong("encoder", word, "mend its driver, or set AIRDATE_ENCODER to auto or software")
+    return right("encoder", f"{chosen.name} encodes films" if chosen is not None else "x264 encodes films")
 
 
 def _packages() -> Check:

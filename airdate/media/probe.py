@@ -47,6 +47,7 @@ class Picture:
         hidden_s: how much of it an edit hides, at its start or end.
         edits: how many parts of it an edit list shows.
         starts_whole: the first picture is a key picture, and nothing is shown before it.
+        is_timed: the container says when each picture is shown, or they are shown in the order of the file.
     """
 
     index: int
@@ -72,6 +73,7 @@ class Picture:
     hidden_s: float
     edits: int
     starts_whole: bool
+    is_timed: bool
 
     @property
     def shown(self) -> tuple[int, int]:
@@ -161,12 +163,13 @@ def probe(path: Path, *, name: str | None = None) -> Probe:
 
 
 def probe_all(paths: Sequence[Path], names: Sequence[str]) -> list[Probe]:
-    """`probe` for several files, in one child process."""
+    """`probe` for several files, in one child process. Raises `NeedsPerson` too, if `AIRDATE_FFPROBE` is wrong."""
     for path, name in zip(paths, names, strict=True):
         if path.stat().st_size == 0:
             raise Refused(
                 "media_empty", "the file has 0 bytes", item=name, rule="a film or a picture", fix="export it again"
             )
+    ffprobe.program()  # a setting that is wrong is told before any work, and not by the first film that needs it
     found: list[Probe] = []
     order = {"paths": [str(path.absolute()) for path in paths], "names": list(names)}
     wall_s = sum(WALL_S + path.stat().st_size / SCAN_BYTES_A_SECOND for path in paths)
@@ -186,8 +189,7 @@ def probe_all(paths: Sequence[Path], names: Sequence[str]) -> list[Probe]:
 
 
 def _with_dolby_vision(probe: Probe) -> Probe:
-    """The probe, with what only ffprobe sees: asked where our own readers find no records, for pictures that may have
-    one. Dolby Vision has ten bits a sample."""
+    """The probe, with what only ffprobe sees: asked for ten-bit pictures, where our own readers find no records."""
     picture = probe.picture
     if picture is None or probe.boxes is not None or picture.dolby_vision is not None:
         return probe

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from airdate.errors import Refused
 from airdate.media.boxes import Boxes, read_boxes
+from airdate.media.sps import is_progressive
 from airdate.media.tracks import Track, is_variable
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ PACKETS_LOOKED_AT = 600
 RATE_SLACK = 0.02
 """Frames may keep to the rate that a file names this loosely: one that is missing makes a film seem slower. Farther
 off, the frames are believed; DV, FLV and fragmented films name rates that they do not keep."""
+
+TIMELESS = ("avi", "asf", "mxf")
+"""Containers that FFmpeg tells only the times of decoding from."""
 
 READ_BYTES = 256 * 1024
 """At a time."""
@@ -120,6 +124,8 @@ def _read_film(path: Path, name: str, head: bytes, boxes: Boxes | None) -> dict[
         "max_pixels": str(MAX_PIXELS),
         "threads": "1",
     }
+    if boxes is not None and not boxes.fragmented and (track := boxes.track("vide")) and track.entry == "avc1":
+        options["skip_frame"] = "all"  # what FFmpeg would decode to find out, the index and the header tell
     try:
         with (
             nameless(path) as file,
@@ -187,9 +193,13 @@ def _look(container: InputContainer, video: av.VideoStream) -> dict[str, Any]:
 
     seen: dict[str, Any] = {"rotation": 0, "is_interlaced": False, "matrix": b"", "frame": None}
     count = 0
+    context = video.codec_context
+    is_alone = context.name == "h264" and is_progressive(context.extradata or b"")
     for packet in islice(container.demux(video), PACKETS_LOOKED_AT):
         try:
-            frames = packet.decode()
+            frames = [*packet.decode(), *(context.decode(None) if is_alone else ())]
+            if is_alone:
+                context.flush_buffers()
         except (FFmpegError, ValueError):
             continue
         for frame in frames:
@@ -198,7 +208,7 @@ def _look(container: InputContainer, video: av.VideoStream) -> dict[str, Any]:
             if seen["frame"] is None:
                 seen["frame"], seen["rotation"] = frame, int(frame.rotation)
                 seen["matrix"] = _display_matrix(frame)
-        if count >= FRAMES_LOOKED_AT:
+        if count >= (1 if is_alone else FRAMES_LOOKED_AT):
             break
     return seen
 
@@ -316,6 +326,7 @@ def _picture(video: av.VideoStream, look: dict[str, Any], times: dict[str, Any])
         "hidden_s": times["hidden_s"],
         "edits": times["edits"],
         "starts_whole": times["starts_whole"],
+        "is_timed": video.container.format.name not in TIMELESS or not context.has_b_frames,
     }
 
 
