@@ -21,25 +21,32 @@ from av.video.reformatter import ColorRange, Colorspace
 from PIL import Image, ImageFilter
 
 from airdate.media.framing import busiest_window
+from airdate.media.moving import Planes, view_of
 from airdate.media.photos import read_photo
+from airdate.media.safe_zones import fitted, free_box, whole_box
 from airdate.media.titles import write_title
 
 GROUP_FRAMES = 15
 """Longest group of a still: twice as many would make the file a quarter smaller and the work a tenth more."""
 
-MOVING_GROUP_S = 2
+STILL = {"g": "600", "bf": "0", "sc_threshold": "0", "forced-idr": "1"}
+"""Of the encoder where groups are repeated. Without B-frames packets come in the order they are shown, and any
+beginning of a group is a group. Photos that move repeat nothing; with B-frames they take half the room."""
+
+MOVING = {"g": "250"}
+"""A key picture of a photo is large, and TikTok makes its own: they are as rare as x264 has them."""
+
 BLUR_WIDTH = 72
 BLUR_RADIUS = 3
-
-OVERSIZE = 1.25
-"""Moving photos are composed this much larger than the frame, so that the nearest view is still sharp."""
 
 ZOOM = 0.10
 """How much nearer a moving photo comes while it is shown, or farther it goes."""
 
-BT709 = 1
+OVERSIZE = 1 / (1 - ZOOM)
+"""Moving photos are composed this much larger than the frame: the nearest view then has a pixel for each pixel. Larger
+ones cost a third more work for each frame."""
 
-Planes = tuple[Image.Image, ...]
+BT709 = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +66,10 @@ def show(
     out: str,
     size: tuple[int, int],
     fps: int,
-    each: int,
+    stands: Sequence[int],
     cross: int,
     framing: str,
+    safe: bool,
     moving: bool,
     options: dict[str, str],
 ) -> Iterator[dict[str, Any]]:
@@ -70,79 +78,68 @@ def show(
     Args:
         titles: what is written onto each photo; None for nothing.
         font: the file that titles are written with.
-        each: frames a photo is shown, cross-fades included.
+        stands: frames each photo is shown, cross-fades included.
         cross: frames of a cross-fade.
+        safe: keep clear of TikTok's buttons and texts.
         options: of the encoder.
 
     Raises:
         Refused: a photo cannot be read to its end.
     """
     frame = (size[0], size[1])
-    reel = _Reel(out, frame, fps, options | ({} if not moving else {"g": str(MOVING_GROUP_S * fps)}))
-    total = len(paths) * each - (len(paths) - 1) * cross
+    reel = _Reel(out, frame, fps, options | (MOVING if moving else STILL))
+    total = sum(stands) - (len(paths) - 1) * cross
     scenes = (
-        _Scene(_drawn(path, name, title, font, frame, framing, moving), frame, each if moving else 0, number)
-        for number, (path, name, title) in enumerate(zip(paths, names, titles, strict=True))
+        _Scene(_drawn(path, name, title, font, frame, framing, safe, moving), frame, each, moving, number)
+        for number, (path, name, title, each) in enumerate(zip(paths, names, titles, stands, strict=True))
     )
-    for segment in _segments(scenes, len(paths), each, cross):
+    for segment in _segments(scenes, len(paths), cross):
         reel.add(segment)
         yield {"done": reel.written / total}
     reel.close()
     yield {"done": 1.0}
 
 
-def _segments(scenes: Iterator[_Scene], count: int, each: int, cross: int) -> Iterator[Segment]:
+def _segments(scenes: Iterator[_Scene], count: int, cross: int) -> Iterator[Segment]:
     before: _Scene | None = None
     for number, scene in enumerate(scenes):
         if before is not None and cross:
-            yield Segment(_faded(before, scene, each, cross), cross, cross)
+            yield Segment(_faded(before, scene, cross), cross, cross)
         first = cross if before is not None else 0
-        last = each - (cross if number < count - 1 else 0)
+        last = scene.frames - (cross if number < count - 1 else 0)
         if last > first:
             yield scene.alone(first, last)
         before = scene
 
 
-def _faded(before: _Scene, now: _Scene, each: int, cross: int) -> Iterator[Planes]:
+def _faded(before: _Scene, now: _Scene, cross: int) -> Iterator[Planes]:
     for step in range(cross):
         part = (step + 1) / (cross + 1)
-        pairs = zip(before.frame(each - cross + step), now.frame(step), strict=True)
+        pairs = zip(before.frame(before.frames - cross + step), now.frame(step), strict=True)
         yield tuple(Image.blend(old, new, part) for old, new in pairs)
 
 
 class _Scene:
     """One photo: composed once, as the planes of a YUV picture, and moved over them if it moves."""
 
-    def __init__(self, picture: Image.Image, size: tuple[int, int], frames: int, number: int) -> None:
-        self._size, self._frames, self._inward = size, frames, number % 2 == 0
+    def __init__(self, picture: Image.Image, size: tuple[int, int], frames: int, moving: bool, number: int) -> None:
+        self.frames = frames
+        self._inward = number % 2 == 0
         self._planes = planes_of(picture)
-        self._aim = _aim(picture) if frames else (0.5, 0.5)
+        self._view = view_of(self._planes, size, _aim(picture)) if moving else None
 
     def frame(self, number: int) -> Planes:
         """The planes at a frame's number."""
-        if not self._frames:
+        if self._view is None:
             return self._planes
-        part = number / max(1, self._frames - 1)
+        part = number / max(1, self.frames - 1)
         near = ZOOM * (part if self._inward else 1 - part)
-        across, down = self._aim
-        return tuple(
-            plane.resize(
-                (self._size[0] // shrink, self._size[1] // shrink),
-                Image.Resampling.BILINEAR,
-                box=(
-                    plane.width * near * across,
-                    plane.height * near * down,
-                    plane.width * (1 - near * (1 - across)),
-                    plane.height * (1 - near * (1 - down)),
-                ),
-            )
-            for plane, shrink in zip(self._planes, (1, 2, 2), strict=True)
-        )
+        return self._view(near)
 
     def alone(self, first: int, last: int) -> Segment:
         """The frames in which no other photo is seen."""
         shown = last - first
-        if self._frames:
+        if self._view is not None:
             return Segment((self.frame(number) for number in range(first, last)), shown, shown)
         groups = -(-shown // GROUP_FRAMES)
         unique = -(-shown // groups)
@@ -150,11 +147,11 @@ class _Scene:
 
 
 def _drawn(
-    path: str, name: str, title: str | None, font: str, frame: tuple[int, int], framing: str, moving: bool
+    path: str, name: str, title: str | None, font: str, frame: tuple[int, int], framing: str, safe: bool, moving: bool
 ) -> Image.Image:
     """A photo as its scene needs it: composed, larger if it will move, and with its title."""
     size = (_even(frame[0] * OVERSIZE), _even(frame[1] * OVERSIZE)) if moving else frame
-    picture = compose(Path(path), name, size, framing)
+    picture = compose(Path(path), name, size, framing, safe)
     return write_title(picture, title, Path(font), name) if title else picture
 
 
@@ -169,7 +166,7 @@ def _aim(picture: Image.Image) -> tuple[float, float]:
     return left / (picture.width - nearest[0]), top / (picture.height - nearest[1])
 
 
-def compose(path: Path, name: str, size: tuple[int, int], framing: str) -> Image.Image:
+def compose(path: Path, name: str, size: tuple[int, int], framing: str, safe: bool) -> Image.Image:
     """One photo in the frame: whole over a blurred copy of itself or over black, or cut to fill."""
     if framing in ("crop", "smart"):
         photo = read_photo(path, name, frame=size, cover=True)
@@ -177,7 +174,8 @@ def compose(path: Path, name: str, size: tuple[int, int], framing: str) -> Image
         if framing == "smart":
             left, top = busiest_window([photo], size)
         return photo.crop((left, top, left + size[0], top + size[1]))
-    front = read_photo(path, name, frame=size)
+    box = free_box(size) if safe else whole_box(size)
+    front = read_photo(path, name, frame=(box[2], box[3]))
     if front.size == size:
         return front
     ground = Image.new("RGB", size)
@@ -185,7 +183,8 @@ def compose(path: Path, name: str, size: tuple[int, int], framing: str) -> Image
         small = (BLUR_WIDTH, round(BLUR_WIDTH * size[1] / size[0]))
         ground = _covering(front, small).filter(ImageFilter.GaussianBlur(BLUR_RADIUS))
         ground = ground.resize(size, Image.Resampling.BICUBIC)
-    ground.paste(front, ((size[0] - front.width) // 2, (size[1] - front.height) // 2))
+    left, top, _, _ = fitted(front.size, box)
+    ground.paste(front, (left, top))
     return ground
 
 
@@ -207,18 +206,16 @@ def planes_of(picture: Image.Image) -> Planes:
 
 
 class _Reel:
-    """An MP4 that is encoded segment by segment; what a segment repeats is copied as packets.
-
-    There are no B-frames: then packets come in the order they are shown, and any beginning of a group is a group.
-    """
+    """An MP4 that is encoded segment by segment; what a segment repeats is copied as packets."""
 
     def __init__(self, out: str, size: tuple[int, int], fps: int, options: dict[str, str]) -> None:
         self._file = av.open(out, "w", format="mp4", options={"movflags": "+faststart"})
-        fixed = {"bf": "0", "sc_threshold": "0", "forced-idr": "1"}
-        self._stream = self._file.add_stream("libx264", rate=fps, options={"g": "600", **options, **fixed})
+        self._stream = self._file.add_stream("libx264", rate=fps, options=options)
+        self._repeats = options.get("bf") == "0"
         self._stream.width, self._stream.height, self._stream.pix_fmt = *size, "yuv420p"
         self._stream.sample_aspect_ratio = Fraction(1)
         context = self._stream.codec_context
+        context.thread_type = "FRAME"  # PyAV cuts pictures into slices by itself, which takes a third more room
         context.color_range, context.colorspace, context.color_primaries, context.color_trc = 1, BT709, BT709, BT709
         self._base = Fraction(1, fps)
         self._size = size
@@ -235,7 +232,7 @@ class _Reel:
             if frame is None or planes is not drawn:
                 frame, drawn = self._drawn(planes), planes
             frame.pts, frame.time_base = self._fed, self._base
-            frame.pict_type = PictureType.I if first else PictureType.NONE
+            frame.pict_type = PictureType.I if first and self._repeats else PictureType.NONE
             self._fed += 1
             first = False
             self._take(self._stream.encode(frame))
@@ -254,6 +251,10 @@ class _Reel:
 
     def _take(self, packets: Sequence[av.Packet[Any]]) -> None:
         for packet in packets:
+            if not self._repeats:
+                self._file.mux_one(packet)
+                self.written += 1
+                continue
             self._group.append(packet)
             count, shown = self._open[0]
             if len(self._group) == count:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+from airdate.media.beats import on_beats
 from airdate.media.child import Said, call
 from airdate.media.normalize import CONTAINER, encoder
 from airdate.media.plan import Plan
+from airdate.media.probe import WALL_S
 from airdate.media.runner import OnProgress
 from airdate.media.sound import add_music
 
@@ -32,9 +34,10 @@ def make_slideshow(plan: Plan, part: Path, *, on_progress: OnProgress | None, ca
             on_progress(said["done"])
 
     try:
+        frames = stands(plan)
         call(
             "airdate.media.showing:show",
-            {**_order(plan), "out": str(silent.absolute())},
+            {**_order(plan), "stands": frames, "out": str(silent.absolute())},
             item=plan.inputs[0].name,
             wall_s=PHOTO_WALL_S * len(plan.inputs),
             on_said=tell,
@@ -47,6 +50,28 @@ def make_slideshow(plan: Plan, part: Path, *, on_progress: OnProgress | None, ca
             silent.unlink(missing_ok=True)
 
 
+def stands(plan: Plan) -> list[int]:
+    """Frames of each photo; on the music's beats if that is wanted and it has any."""
+    profile = plan.profile
+    alike = [round(plan.seconds_per_photo * profile.fps)] * len(plan.inputs)
+    if profile.music is None or not profile.on_beat:
+        return alike
+    found: list[Said] = []
+    call(
+        "airdate.media.beats:find",
+        {"path": str(profile.music.absolute()), "seconds": plan.seconds},
+        item=profile.music.name,
+        wall_s=WALL_S + plan.seconds,
+        on_said=found.append,
+    )
+    beats, lasts = found[0]["beats"], found[0]["lasts"]
+    return on_beats(alike, _cross(plan), beats, profile.fps, lasts) if beats else alike
+
+
+def _cross(plan: Plan) -> int:
+    return round(plan.crossfade_s * plan.profile.fps)
+
+
 def _order(plan: Plan) -> dict[str, object]:
     profile = plan.profile
     options = encoder(profile, profile.fps)
@@ -57,9 +82,9 @@ def _order(plan: Plan) -> dict[str, object]:
         "font": str(profile.titles.absolute()) if profile.titles else "",
         "size": plan.size,
         "fps": profile.fps,
-        "each": round(plan.seconds_per_photo * profile.fps),
-        "cross": round(plan.crossfade_s * profile.fps),
+        "cross": _cross(plan),
         "framing": plan.framing.value,
+        "safe": profile.safe_zones,
         "moving": profile.ken_burns,
         "options": {name: str(options[name]) for name in _X264} | {"profile": "high"},
     }
