@@ -28,6 +28,24 @@ class Stale(WaitUntil):
     """What TikTok said of the creator is too old for an init; nothing was sent."""
 
 
+class OverLimit(Refused):
+    """The film is longer than the creator may post now; made again, it may be shorter.
+
+    Attributes:
+        limit_s: what TikTok said, in seconds.
+    """
+
+    def __init__(self, account: str, duration_s: float, limit_s: int) -> None:
+        super().__init__(
+            "duration_over_creator_limit",
+            f"the film lasts {duration_s:.2f} s and this creator may post {limit_s} s",
+            item=account,
+            rule=f"TikTok, Query Creator Info: max_video_post_duration_sec is {limit_s}",
+            fix=f"cut the film to {limit_s} s, or have its end cut off: `duration` of the profile is `trim`",
+        )
+        self.limit_s = limit_s
+
+
 @dataclass(frozen=True, slots=True)
 class Clearance:
     """The post may go out, as of `at`.
@@ -114,20 +132,14 @@ def check_creator(account: Account, options: Options, creator: CreatorInfo, dura
         _check_unaudited(account, options, offered)
     limit = creator.max_video_post_duration_sec
     if limit is not None and duration_s > limit + DURATION_SLACK_S:
-        raise Refused(
-            "duration_over_creator_limit",
-            f"the film lasts {duration_s:.2f} s and this creator may post {limit} s",
-            item=account.name,
-            rule=f"TikTok, Query Creator Info: max_video_post_duration_sec is {limit}",
-            fix=f"cut the film to {limit} s",
-        )
-    if options.cover_ms is not None and options.cover_ms > duration_s * 1000:
+        raise OverLimit(account.name, duration_s, limit)
+    if options.cover_ms is not None and options.cover_ms >= duration_s * 1000:
         raise Refused(
             "cover_after_end",
-            f"the cover time {options.cover_ms} ms is after the film's end at {duration_s * 1000:.0f} ms",
+            f"the cover time {options.cover_ms} ms is not before the film's end at {duration_s * 1000:.0f} ms",
             item="cover_ms",
             rule="a time inside the film",
-            fix="give an earlier time",
+            fix=f"give a time below {duration_s * 1000:.0f} ms",
         )
 
 

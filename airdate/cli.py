@@ -16,7 +16,7 @@ from airdate.commands.declared import Host, Json, Sources, runs_of
 from airdate.commands.posts_group import group as posts_group
 from airdate.commands.rehearse_group import group as rehearse_group
 from airdate.console import Answer, Console, failed, run
-from airdate.media.profile import Framing
+from airdate.media.profile import Cover, Duration, Framing
 from airdate.post import Form, Mode, Options, Outcome, Privacy
 from airdate.redact import configure_logging
 from airdate.settings import Settings, load_settings
@@ -73,9 +73,9 @@ MACHINE = ("prefect", "gateway", "sandbox", "error")
 SHAPES = {
     "publish": OUTCOME,
     "probe": ("files", "error"),
-    "prepare": ("out", "plan", "reasons", "input", "output", "sha256", "size", "error"),
+    "prepare": ("out", "plan", "reasons", "input", "output", "sha256", "size", "pictures", "error"),
     "posts list": ("posts", "error"),
-    "posts show": (*OUTCOME, "events", "submissions"),
+    "posts show": (*OUTCOME, "events", "submissions", "pictures"),
     "posts follow": (*OUTCOME, "posts"),
     "posts retry": OUTCOME,
     "posts resolve": OUTCOME,
@@ -162,17 +162,25 @@ def probe(
 def prepare(
     sources: Sources,
     out: Annotated[Path, typer.Option("--out", "-o", help="Where the film goes.")],
-    profile: Annotated[str, typer.Option(metavar="NAME", help="standard, fast or quality.")] = "standard",
+    profile: Annotated[
+        str | None, typer.Option(metavar="NAME", help="standard, fast, quality, or a TOML file; else AIRDATE_PROFILE.")
+    ] = None,
     framing: Annotated[Framing | None, typer.Option(help="What to do where picture and frame differ in shape.")] = None,
     seconds_per_photo: Annotated[
         float | None, typer.Option(metavar="S", help="How long a slideshow shows each photo.")
     ] = None,
     ken_burns: Annotated[
-        bool, typer.Option("--ken-burns/--no-ken-burns", help="Let the photos of a slideshow move slowly.")
-    ] = False,
+        bool | None, typer.Option("--ken-burns/--no-ken-burns", help="Let the photos of a slideshow move slowly.")
+    ] = None,
     music: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Sound of a slideshow, looped or cut to its length.")
     ] = None,
+    crossfade: Annotated[
+        float | None, typer.Option(metavar="S", help="How long one photo takes to become the next; 0 cuts.")
+    ] = None,
+    on_beat: Annotated[
+        bool, typer.Option("--on-beat", help="Let the photos of a slideshow change on the music's beat.")
+    ] = False,
     titles: Annotated[
         Path | None,
         typer.Option(
@@ -181,16 +189,43 @@ def prepare(
         ),
     ] = None,
     loudness: Annotated[
-        str, typer.Option(metavar="LUFS", help="Bring sound to this loudness, such as -14; `off` leaves it.")
-    ] = "off",
+        str | None, typer.Option(metavar="LUFS", help="Bring sound to this loudness, such as -14; `off` leaves it.")
+    ] = None,
+    safe_zones: Annotated[
+        bool, typer.Option("--safe-zones", help="Fit the picture where TikTok's buttons and texts do not cover it.")
+    ] = False,
+    duration: Annotated[
+        Duration | None, typer.Option(help="What to do with a film that is too long: refuse it, or cut its end off.")
+    ] = None,
+    cover: Annotated[
+        Cover | None, typer.Option(help="Which picture is named as the cover; `first` leaves it to TikTok.")
+    ] = None,
     salvage: Annotated[bool, typer.Option("--salvage", help="Convert damaged input, with a warning.")] = False,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Put cover, contact sheet and before/after there, as small JPEGs."),
+    ] = None,
     _json: Json = False,
 ) -> Answer:
     """Make a film that TikTok accepts, of one film or of photos in order; nothing is sent."""
     from airdate.commands import media
 
-    making = media.Making(profile, framing, seconds_per_photo, salvage, ken_burns, music, titles, loudness)
-    return media.prepare(sources, out, making)
+    making = media.Making(
+        profile=profile,
+        framing=framing,
+        seconds_per_photo=seconds_per_photo,
+        crossfade=crossfade,
+        ken_burns=ken_burns,
+        music=music,
+        on_beat=on_beat,
+        titles=titles,
+        loudness=loudness,
+        safe_zones=safe_zones,
+        duration=duration,
+        cover=cover,
+        salvage=salvage,
+    )
+    return media.prepare(sources, out, making, pictures)
 
 
 @app.command()
@@ -252,15 +287,16 @@ def publish(
 
 def _runs(settings: Settings) -> Runs | None:
     """The Prefect of this home's `airdate up`, else the one that PREFECT_API_URL names, else none."""
+    from airdate.commands.opened import ELSEWHERE, FOLLOWER
     from airdate.commands.publish import Runs
     from airdate.up import running
 
-    follower = "the Prefect at PREFECT_API_URL"
+    follower = ELSEWHERE
     if (machine := running(settings.home)) is not None:
         from airdate.environment import prefect_environment
 
         os.environ.update(prefect_environment(settings, machine.prefect_api))
-        follower = "the running `airdate up`"
+        follower = FOLLOWER
     elif not os.environ.get("PREFECT_API_URL"):
         return None
     from flows import start

@@ -234,6 +234,9 @@ class Rendition:
         size: in bytes, of the same.
         reasons: plain words on what was decided and why, in order.
         duration_s: seconds of the finished film; 0 for pictures.
+        limit_s: the longest film that the creator could post when it was made; None for pictures.
+        cover_ms: the picture that stands for the film where the post names none; None leaves it to TikTok.
+        pictures: folder of its pictures for people; None if there are none.
         content_type: `video/mp4` for every film we make; a kept original may only be MP4 too.
     """
 
@@ -244,6 +247,9 @@ class Rendition:
     reasons: tuple[str, ...]
     duration_s: float
     content_type: str = "video/mp4"
+    limit_s: float | None = None
+    cover_ms: int | None = None
+    pictures: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

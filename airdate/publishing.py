@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
@@ -21,7 +22,7 @@ from airdate.ledger.leases import Lease
 from airdate.ledger.posts import Post
 from airdate.ledger.submissions import Submission
 from airdate.ledger.transitions import SETTLED, is_unsent
-from airdate.post import Mode, PostState, Rendition, SubmissionState
+from airdate.post import Mode, Options, PostState, Rendition, SubmissionState
 from airdate.tiktok.chunks import ChunkPlan
 from airdate.tiktok.client import PostInfo
 from airdate.tiktok.hosts import check_upload_url
@@ -187,7 +188,7 @@ class _Publication:
             if mode is Mode.INBOX or clearance.creator is None:
                 opened = self.session.init_inbox(plan)
             else:
-                info = PostInfo.of(self.post.options, clearance.creator)
+                info = PostInfo.of(self._options(), clearance.creator)
                 opened = self.session.init_video(info, plan, lambda: clearance.check_fresh(self.ledger.now()))
             url = check_upload_url(opened.upload_url, self.engine.settings.tiktok_upload_hosts)
         except Stale:
@@ -207,6 +208,11 @@ class _Publication:
         )
         posts.store(self.ledger, self.post.id, epoch=self.lease.epoch, publish_id=opened.publish_id)
         return clearance
+
+    def _options(self) -> Options:
+        """What a person chose; the cover is the one that was found with the film where nobody named one."""
+        options = self.post.options
+        return options if options.cover_ms is not None else replace(options, cover_ms=self.rendition.cover_ms)
 
     def _again(self, stale: Stale) -> Clearance:
         """Ask TikTok for the creator anew, because the waits for its rate have outlasted the last answer."""

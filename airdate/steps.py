@@ -9,16 +9,14 @@ import json
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-from airdate import brake, gates, photo_set, publishing, pull_store, pulling
-from airdate.clearance import Clearance, clear
+from airdate import brake, creator_limit, gates, photo_set, previews, publishing, pull_store, pulling
+from airdate.clearance import Clearance, OverLimit, clear
 from airdate.engine import Engine
 from airdate.errors import AirdateError, NeedsPerson, Refused, Transient, WaitUntil
-from airdate.files import seal
 from airdate.following import Watch, follow
 from airdate.intake import Intake
 from airdate.ledger import accounts, caps, posts, rates
@@ -29,6 +27,7 @@ from airdate.media import prepare as media
 from airdate.media.profile import Profile
 from airdate.outcome import UNFINISHED, error_record, exit_status
 from airdate.post import Form, LatePolicy, Original, PlanKind, PostState, Rendition
+from airdate.profiles import default_profile, rendition_facts
 from airdate.report import report
 from airdate.sandbox.seed import is_sandbox_key
 from airdate.settings import TIKTOK_API_URL
@@ -207,14 +206,15 @@ def prepare(
     post = _reach(engine, lease, PostState.PREPARING, "preparing the film")
     missing = pull_store.missing_settings(engine.settings)
     wants_photos = post.options.form is Form.PHOTO
-    profile = profile or Profile()
+    profile = profile or default_profile(engine.settings)
     names = [Path(original.ref.asset_id).name for original in originals]
     if wants_photos and not missing and not publishing.is_open(engine, post.id):
         # A slideshow whose upload was begun goes on as that, whatever the settings say by now.
         rendition = photo_set.fitted(engine, originals, names, cancel=cancel)
+        rendition = previews.photos_pictured(engine, rendition, post.options)
         posts.store(engine.ledger, post.id, epoch=lease.epoch, rendition=posts.rendition_columns(rendition))
         return rendition
-    plan = media.decide([original.path for original in originals], profile, names=names)
+    plan, limit_s = creator_limit.planned(engine, post, originals, names, profile)
     if plan.refusal is not None:
         raise plan.refusal
     if wants_photos and missing:
@@ -222,18 +222,14 @@ def prepare(
     if plan.kind is PlanKind.KEEP:
         rendition = _rendition(media.verify_kept(plan))
     else:
-        key = rendition_key([original.sha256 for original in originals], _facts(profile), plan.kind)
+        key = rendition_key([original.sha256 for original in originals], rendition_facts(plan), plan.kind)
         rendition = _rendered(engine, key, plan, on_progress, cancel)
     if wants_photos and missing:
         rendition = photo_set.as_slideshow(rendition, missing)
+    rendition = replace(rendition, limit_s=limit_s)
+    rendition = previews.film_pictured(engine, plan, rendition, originals, post.options)
     posts.store(engine.ledger, post.id, epoch=lease.epoch, rendition=posts.rendition_columns(rendition))
     return rendition
-
-
-def _facts(profile: Profile) -> dict[str, Any]:
-    """The profile as plain JSON; music and font count by their content, because a file may change under its name."""
-    files = {"music": profile.music, "titles": profile.titles}
-    return asdict(profile) | {name: seal(path).sha256 if path is not None else None for name, path in files.items()}
 
 
 def _rendered(
@@ -252,6 +248,7 @@ def _rendered(
                 plan=PlanKind(known["plan"]),
                 reasons=tuple(known["reasons"]),
                 duration_s=known["duration_s"],
+                cover_ms=known.get("cover_ms"),
             )
         path.parent.mkdir(parents=True, exist_ok=True)
         rendition = _rendition(media.render(plan, path, on_progress=on_progress, cancel=cancel))
@@ -269,6 +266,7 @@ def _rendition(prepared: media.Prepared) -> Rendition:
         plan=prepared.plan.kind,
         reasons=prepared.reasons,
         duration_s=prepared.duration_s,
+        cover_ms=prepared.cover_ms,
     )
 
 
@@ -429,8 +427,13 @@ def _walk(
             while post.state in UNFINISHED and not is_ahead(engine, post):
                 originals = fetch(engine, lease, on_progress=lambda part: tell("fetch", part))
                 rendition = prepare(engine, lease, originals, on_progress=lambda part: tell("prepare", part))
-                cleared = check(engine, lease, rendition)
-                publish(engine, lease, rendition, cleared, on_progress=lambda part: tell("publish", part))
+                try:
+                    cleared = check(engine, lease, rendition)
+                    publish(engine, lease, rendition, cleared, on_progress=lambda part: tell("publish", part))
+                except OverLimit as over:
+                    if not creator_limit.may_fit(engine, post_id, over):
+                        raise
+                    continue
                 post = _followed(engine, post_id, tell)
         except LeaseLost:
             raise

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from airdate import errors
 from airdate.console import ACTORS
-from airdate.errors import AirdateError
+from airdate.errors import AirdateError, Who
 from airdate.following.heeding import DEEDS, REMOVALS
 from airdate.tiktok.codes import WORDS, Where
 from airdate.tiktok.webhooks import Kind
@@ -71,8 +71,19 @@ def _error_classes(trees: Iterable[ast.Module]) -> dict[str, type[AirdateError]]
             if isinstance(node, ast.ClassDef) and node.name not in known:
                 bases = [known[base.id] for base in node.bases if isinstance(base, ast.Name) and base.id in known]
                 if bases:
-                    known[node.name] = bases[0]
+                    known[node.name] = type(node.name, (bases[0],), dict(_overridden(node)))
     return known
+
+
+def _overridden(node: ast.ClassDef) -> Iterator[tuple[str, object]]:
+    """The exit status and the actor of an error class that differ from those of the one it is built on."""
+    for line in node.body:
+        if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name):
+            name, value = line.targets[0].id, line.value
+            if name == "exit_code":
+                yield name, ast.literal_eval(value)
+            elif name == "default_who" and isinstance(value, ast.Attribute):
+                yield name, Who[value.attr]
 
 
 class _Reader:

@@ -17,7 +17,8 @@ from prefect.states import Cancelled, Completed, Failed
 from pydantic import Field
 
 import tasks
-from airdate import steps
+from airdate import creator_limit, steps
+from airdate.clearance import OverLimit
 from airdate.engine import NAME_CHARS, Engine, run_name
 from airdate.errors import AirdateError, NeedsPerson, WaitUntil
 from airdate.intake import Intake, intake
@@ -260,8 +261,14 @@ async def _walked(work: Work, *, again: bool) -> Post:
     while post.state in UNFINISHED:
         originals = await tasks.fetch(work)
         rendition = await tasks.prepare(work, originals)
-        clearance = await tasks.check(work, rendition)
-        await tasks.publish(work, rendition, clearance)
+        try:
+            clearance = await tasks.check(work, rendition)
+            await tasks.publish(work, rendition, clearance)
+        except OverLimit as over:
+            if not await in_thread(creator_limit.may_fit, engine, work.post_id, over):
+                raise
+            get_run_logger().info("%s; the film is prepared again", over.message)
+            continue
         post = await tasks.follow(work)
     return post
 

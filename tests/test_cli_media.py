@@ -123,8 +123,8 @@ def file_hash(path: Path) -> str:
     ("options", "code"),
     [
         (("--profile", "best"), "profile_unknown"),
-        (("--seconds-per-photo", "0"), "seconds_per_photo_invalid"),
-        (("--seconds-per-photo", "nan"), "seconds_per_photo_invalid"),
+        (("--seconds-per-photo", "0"), "profile_invalid"),
+        (("--seconds-per-photo", "nan"), "profile_invalid"),
         (("--framing", "twist"), "usage"),
         (("-o", "/no/such/folder/out.mp4"), "out_unwritable"),
         (("-o", "."), "out_unwritable"),
@@ -148,6 +148,23 @@ def test_prepare_never_writes_over_a_source(airdate: Command, film: Path, tmp_pa
     assert airdate("prepare", source, "-o", source)[1]["error"]["code"] == "out_is_source"
     assert airdate("prepare", source, "-o", link)[1]["error"]["code"] == "out_is_source"
     assert file_hash(source) == file_hash(film)
+
+
+def test_pictures_are_put_where_they_were_asked_for(airdate: Command, photos: list[Path], tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    status, document = airdate("prepare", *photos[:2], "-o", tmp_path / "out.mp4", "--pictures", folder)
+    assert status == 0
+    assert document["pictures"] == [str(folder / name) for name in ("cover.jpg", "sheet.jpg", "before-after.jpg")]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.mp4", "pictures"]
+    assert sorted(map(str, folder.iterdir())) == sorted(document["pictures"])
+
+
+def test_pictures_never_take_the_place_of_a_source(airdate: Command, photos: list[Path], tmp_path: Path) -> None:
+    source = tmp_path / "cover.jpg"
+    source.write_bytes(photos[0].read_bytes())
+    status, document = airdate("prepare", source, "-o", tmp_path / "out.mp4", "--pictures", tmp_path)
+    assert (status, document["error"]["code"]) == (2, "out_is_source")
+    assert source.read_bytes() == photos[0].read_bytes()
 
 
 def test_a_refused_film_leaves_what_was_there(airdate: Command, tmp_path: Path) -> None:

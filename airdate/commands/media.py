@@ -13,78 +13,69 @@ from typing import Any
 from airdate.commands.progress import bars
 from airdate.console import Answer, described, failed, shown
 from airdate.errors import AirdateError, WrongUsage
+from airdate.media.pictures import NAMES, Pictures, picture_film
 from airdate.media.prepare import Prepared, Probe, decide, render
-from airdate.media.profile import PROFILES, Framing, Profile
+from airdate.media.profile import Cover, Duration, Framing, Profile
 from airdate.post import PlanKind
+from airdate.profiles import check_files, default_profile, profile_named
 from airdate.settings import load_settings
 from airdate.sources.files import resolve_file
 from airdate.sources.reference import reference
 from airdate.sources.registry import source_named
 from airdate.store import Store
 
-MIN_PHOTO_S, MAX_PHOTO_S = 1.0, 60.0
-"""Below the first a photo is a flicker; ten photos of the second already make the longest film TikTok takes."""
-
-
-MIN_LUFS, MAX_LUFS = -30.0, -8.0
-"""Quieter is not heard on a phone; louder cannot be without clipping."""
-
 OFF = "off"
 
 
 @dataclass(frozen=True, slots=True)
 class Making:
-    """How a rendition is to be made, as the command line says; None leaves it to the profile.
+    """How a rendition is to be made, as the command line says; None, and a switch that is off, leave it to the profile.
 
     Attributes:
+        profile: a name or a TOML file; None leaves it to the setting.
         seconds_per_photo: how long each photo of a slideshow is shown.
+        crossfade: seconds in which one goes over into the next; 0 cuts.
         loudness: LUFS, or `off`.
     """
 
-    profile: str = "standard"
+    profile: str | None = None
     framing: Framing | None = None
     seconds_per_photo: float | None = None
     salvage: bool = False
-    ken_burns: bool = False
+    ken_burns: bool | None = None
     music: Path | None = None
+    crossfade: float | None = None
+    on_beat: bool = False
     titles: Path | None = None
-    loudness: str = OFF
+    loudness: str | None = None
+    safe_zones: bool = False
+    duration: Duration | None = None
+    cover: Cover | None = None
 
     def resolved(self) -> Profile:
-        """The profile.
+        """The profile, with what the command line says instead.
 
         Raises:
-            WrongUsage: there is none of that name, or a photo's time, the music or the loudness makes no film.
+            WrongUsage: there is no such profile or file, or a value makes no film.
         """
-        if self.profile not in PROFILES:
-            raise WrongUsage(
-                "profile_unknown",
-                f"there is no profile named {self.profile!r}",
-                item="--profile",
-                rule=f"one of {', '.join(PROFILES)}",
-                fix="name one of them",
-            )
-        profile = replace(
-            PROFILES[self.profile],
-            salvage=self.salvage,
-            ken_burns=self.ken_burns,
-            music=_file(self.music),
-            titles=_file(self.titles),
-            loudness=_loudness(self.loudness),
-        )
-        if self.framing is not None:
-            profile = replace(profile, framing=self.framing)
-        if self.seconds_per_photo is None:
-            return profile
-        if not MIN_PHOTO_S <= self.seconds_per_photo <= MAX_PHOTO_S:
-            raise WrongUsage(
-                "seconds_per_photo_invalid",
-                f"{self.seconds_per_photo:g} s a photo make no film to look at",
-                item="--seconds-per-photo",
-                rule=f"{MIN_PHOTO_S:g} to {MAX_PHOTO_S:g} s",
-                fix="give a time between these",
-            )
-        return replace(profile, seconds_per_photo=self.seconds_per_photo)
+        profile = profile_named(self.profile) if self.profile else default_profile(load_settings())
+        said = {
+            "framing": self.framing,
+            "seconds_per_photo": self.seconds_per_photo,
+            "salvage": self.salvage or None,
+            "ken_burns": self.ken_burns,
+            "music": _file(self.music),
+            "crossfade_s": self.crossfade,
+            "on_beat": self.on_beat or None,
+            "titles": _file(self.titles),
+            "safe_zones": self.safe_zones or None,
+            "duration": self.duration,
+            "cover": self.cover,
+        }
+        wishes: dict[str, Any] = {name: value for name, value in said.items() if value is not None}
+        if self.loudness is not None:
+            wishes["loudness"] = _loudness(self.loudness)
+        return replace(profile, **wishes)
 
 
 def _file(path: Path | None) -> Path | None:
@@ -93,21 +84,13 @@ def _file(path: Path | None) -> Path | None:
 
 
 def _loudness(text: str) -> float | None:
+    """LUFS; what is no number is none that sound can be brought to."""
     if text == OFF:
         return None
     try:
-        wanted = float(text)
+        return float(text)
     except ValueError:
-        wanted = math.nan
-    if not MIN_LUFS <= wanted <= MAX_LUFS:
-        raise WrongUsage(
-            "loudness_invalid",
-            f"{text!r} is no loudness to bring sound to",
-            item="--loudness",
-            rule=f"{MIN_LUFS:g} to {MAX_LUFS:g} LUFS, or {OFF}",
-            fix="give -14, which most platforms play at, or leave it out",
-        )
-    return wanted
+        return math.nan
 
 
 def probe(files: Sequence[str]) -> Answer:
@@ -121,7 +104,7 @@ def _probed(file: str) -> tuple[dict[str, Any], int]:
     facts: dict[str, Any] = {"file": file, "plan": None, "reasons": None, "probe": None, "error": None}
     try:
         path = resolve_file(file)
-        plan = decide([path], Profile(), names=[path.name])
+        plan = decide([path], default_profile(load_settings()), names=[path.name])
     except AirdateError as error:
         return facts | {"error": shown(error.as_dict())}, error.exit_code
     facts |= {"plan": plan.kind.value, "reasons": list(plan.reasons)}
@@ -137,8 +120,11 @@ def _told(facts: dict[str, Any]) -> str:
     return "\n".join([f"{facts['file']}: {facts['plan']}", *(f"  {reason}" for reason in facts["reasons"])])
 
 
-def prepare(sources: Sequence[str], out: Path, making: Making) -> Answer:
+def prepare(sources: Sequence[str], out: Path, making: Making, pictures: Path | None = None) -> Answer:
     """Make one film of a film, or of photos in order, at `out`, which is replaced at once or not at all.
+
+    Args:
+        pictures: folder for the cover, a contact sheet and what came in beside what goes out; None for none.
 
     Raises:
         WrongUsage: an option makes no sense, or `out` cannot be written.
@@ -154,11 +140,17 @@ def prepare(sources: Sequence[str], out: Path, making: Making) -> Answer:
             place = source_named(asset.source, settings=settings, store=Store(Path(folder)))
             originals.append(place.fetch(asset, locator))
         paths = [original.path for original in originals]
-        _check_not_source(out, paths)
+        for written in (out, *(pictures / name for name in NAMES if pictures is not None)):
+            _check_not_source(written, paths)
         plan = decide(paths, profile, names=[Path(original.ref.asset_id).name for original in originals])
         if plan.refusal is not None:
             return _refused(plan.reasons, plan.inputs, plan.refusal)
-        return _made(render(plan, out, on_progress=lambda part: tell("prepare", part)))
+        check_files(plan)
+        prepared = render(plan, out, on_progress=lambda part: tell("prepare", part))
+        if pictures is None:
+            return _made(prepared, Pictures())
+        seconds, cover_ms = prepared.duration_s, prepared.cover_ms
+        return _made(prepared, picture_film(prepared.plan, out, seconds, pictures, cover_ms=cover_ms))
 
 
 def _check_out(out: Path) -> None:
@@ -185,7 +177,7 @@ def _check_not_source(out: Path, paths: Sequence[Path]) -> None:
         )
 
 
-def _made(prepared: Prepared) -> Answer:
+def _made(prepared: Prepared, pictures: Pictures) -> Answer:
     document = {
         "out": str(prepared.path),
         "plan": prepared.plan.kind.value,
@@ -194,10 +186,12 @@ def _made(prepared: Prepared) -> Answer:
         "output": prepared.output.as_dict(),
         "sha256": prepared.sha256,
         "size": prepared.size,
+        "pictures": [str(path) for path in pictures.files] or None,
         "error": None,
     }
     lines = [f"{prepared.path}: {prepared.plan.kind}, {prepared.duration_s:.2f} s, {prepared.size:,} bytes"]
-    return Answer(document, "\n".join(lines + [f"  {reason}" for reason in prepared.reasons]))
+    lines += [f"  {words}" for words in (*prepared.reasons, *pictures.words)]
+    return Answer(document, "\n".join(lines + [f"  {path}" for path in pictures.files]))
 
 
 def _refused(reasons: Sequence[str], inputs: Sequence[Probe], refusal: AirdateError) -> Answer:
@@ -209,6 +203,7 @@ def _refused(reasons: Sequence[str], inputs: Sequence[Probe], refusal: AirdateEr
         "output": None,
         "sha256": None,
         "size": None,
+        "pictures": None,
     }
     return failed(refusal, found)
 

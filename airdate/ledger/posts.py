@@ -28,7 +28,8 @@ class Post:
         turn: counter of wanted runs; a run with a smaller one is old.
         run_turn: the last turn a scheduled run was made for.
         not_before: the work is not allowed before this instant (a rate, a cap).
-        rendition: `sha256`, `size`, `plan`, `reasons`, `duration_s`, once it is made.
+        rendition: `sha256`, `size`, `plan`, `reasons`, `duration_s`, `limit_s`, `cover_ms` and `pictures`, the folder,
+            once it is made.
         look_at: when TikTok is asked about it next; None is at once.
         watched_until: a delivered or published post is looked at until then; None for one that is not.
         missing_since: a look found it gone; only the next look is believed.
@@ -299,6 +300,9 @@ def rendition_columns(rendition: Rendition) -> dict[str, Any]:
         "plan": rendition.plan.value,
         "reasons": list(rendition.reasons),
         "duration_s": rendition.duration_s,
+        "limit_s": rendition.limit_s,
+        "cover_ms": rendition.cover_ms,
+        "pictures": str(rendition.pictures) if rendition.pictures else None,
     }
 
 

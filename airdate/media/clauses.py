@@ -7,11 +7,13 @@ from airdate.media.probe import Picture, Probe, Sound
 from airdate.media.profile import (
     MAX_BYTES,
     MAX_FPS,
+    MAX_SECONDS,
     MAX_SIDE,
     MIN_FPS,
     MIN_SECONDS,
     MIN_SIDE,
     SECONDS_SLACK,
+    Duration,
     Framing,
     Profile,
 )
@@ -24,6 +26,12 @@ END_GAP_S = 0.25
 
 EDGE_FRAMES = 1.5
 """An edit may hide this many frames: containers round the ends of edits."""
+
+CUT_FADE_S = 0.5
+"""Sound that is cut off in the middle of a word or a bar sounds broken; faded over this it sounds ended."""
+
+UNEVEN = 1.1
+"""A part of a film, or what an encoder makes of it, may have this much more bytes than its average rate says."""
 
 FPS_SLACK = 0.03
 """Below 23: 22.98 is 23 as some containers round it. Above 60 there is none: a hair above is refused."""
@@ -68,10 +76,10 @@ def refusal(probe: Probe, picture: Picture, profile: Profile, limit: float) -> R
             rule="a file is as long as it says",
             fix="copy or export it again, or convert what is left of it with --salvage",
         )
-    return _length_refusal(probe, limit)
+    return _length_refusal(probe, picture, profile, limit)
 
 
-def _length_refusal(probe: Probe, limit: float) -> Refused | None:
+def _length_refusal(probe: Probe, picture: Picture, profile: Profile, limit: float) -> Refused | None:
     seconds = probe.duration_s
     if seconds < MIN_SECONDS - SECONDS_SLACK:
         return Refused(
@@ -81,20 +89,50 @@ def _length_refusal(probe: Probe, limit: float) -> Refused | None:
             rule=f"at least {MIN_SECONDS:.0f} s",
             fix=f"make it {MIN_SECONDS - seconds:.2f} s longer",
         )
-    if seconds > limit + SECONDS_SLACK:
+    if not is_too_long(probe, picture, limit) or (profile.duration is Duration.TRIM and limit >= MIN_SECONDS):
+        return None
+    seconds = length_after(probe, picture)
+    fix = f"cut {seconds - limit:.2f} s, or have its end cut off with --duration trim"
+    if limit < MAX_SECONDS:
         return Refused(
-            "media_too_long",
-            f"the film lasts {seconds:.2f} s",
+            "duration_over_creator_limit",
+            f"the film lasts {seconds:.2f} s and this creator may post {limit:.0f} s",
             item=probe.name,
-            rule=f"TikTok, Media Transfer Guide: at most {limit:.0f} s for this creator",
-            fix=f"cut {seconds - limit:.2f} s",
+            rule=f"TikTok, Query Creator Info: max_video_post_duration_sec is {limit:.0f}",
+            fix=fix,
         )
-    return None
+    return Refused(
+        "media_too_long",
+        f"the film lasts {seconds:.2f} s",
+        item=probe.name,
+        rule=f"TikTok, Media Transfer Guide: at most {MAX_SECONDS:.0f} s",
+        fix=fix,
+    )
 
 
-def encode_reasons(probe: Probe, picture: Picture, profile: Profile) -> list[str]:
-    """Why the picture cannot be copied."""
-    checks = [*_stream_checks(picture, profile), *_time_checks(probe, picture), *_wish_checks(probe, picture, profile)]
+def is_too_long(probe: Probe, picture: Picture, limit: float) -> bool:
+    """Whether a rendition of the whole film would last longer than `limit` seconds."""
+    return length_after(probe, picture) > limit + SECONDS_SLACK
+
+
+def length_after(probe: Probe, picture: Picture) -> float:
+    """Seconds of a rendition: ffmpeg's zero is the earliest time in the file; the picture is filled up from there."""
+    return picture.end_s - min(probe.start_s, picture.start_s)
+
+
+def cut_reasons(probe: Probe, picture: Picture, limit: float) -> list[str]:
+    """That the end of the film is cut off, if it is too long."""
+    if not is_too_long(probe, picture, limit):
+        return []
+    whose = "TikTok takes" if limit >= MAX_SECONDS else "this creator may post"
+    fades = f"; the sound fades out over the last {CUT_FADE_S:g} s" if probe.sound is not None else ""
+    return [f"{length_after(probe, picture):.2f} s → the first {limit:g} s, which is what {whose}{fades}"]
+
+
+def encode_reasons(probe: Probe, picture: Picture, profile: Profile, limit: float = MAX_SECONDS) -> list[str]:
+    """Why the picture cannot be copied, or its first `limit` seconds cannot."""
+    wishes = _wish_checks(probe, picture, profile, limit)
+    checks = [*_stream_checks(picture, profile), *_time_checks(probe, picture), *wishes]
     return [reason for applies, reason in checks if applies]
 
 
@@ -127,17 +165,20 @@ def _time_checks(probe: Probe, picture: Picture) -> list[tuple[bool, str]]:
             f"{picture.fps:.2f} frames a second → {MIN_FPS:.0f} to {MAX_FPS:.0f}, which TikTok takes",
         ),
         (abs(begins) > NEAR_S, f"the picture begins at {begins:.2f} s → 0"),
+        (not picture.is_timed, "the container does not say when its pictures are shown → counted anew"),
         (not picture.starts_whole, "the first pictures cannot be decoded → begun at the first whole one"),
         (picture.edits > 1, "an edit list with several cuts → cut in the film itself"),
         (picture.edits <= 1 and hides, f"an edit hides {picture.hidden_s:.2f} s of it → cut in the film itself"),
     ]
 
 
-def _wish_checks(probe: Probe, picture: Picture, profile: Profile) -> list[tuple[bool, str]]:
-    framed = profile.framing is not Framing.KEEP and picture.shown != (profile.width, profile.height)
+def _wish_checks(probe: Probe, picture: Picture, profile: Profile, limit: float) -> list[tuple[bool, str]]:
+    framing = profile.film_framing
+    framed = framing is not Framing.KEEP and (profile.safe_zones or picture.shown != (profile.width, profile.height))
+    clear = ", clear of TikTok's buttons and texts" if profile.safe_zones else ""
     return [
-        (used_bytes(probe) > MAX_BYTES, f"{probe.size:,} bytes → at most {MAX_BYTES:,}"),
-        (framed, f"framing: {profile.framing} to {profile.width}×{profile.height}"),
+        (copied_bytes(probe, picture, limit) > MAX_BYTES, f"{probe.size:,} bytes → at most {MAX_BYTES:,}"),
+        (framed, f"framing: {framing} to {profile.width}×{profile.height}{clear}"),
         (probe.cut_off is not None, f"its end is missing ({probe.cut_off}) → what is left of it"),
     ]
 
@@ -205,6 +246,14 @@ def remux_reasons(probe: Probe) -> list[str]:
 
 def _sound_is_late(probe: Probe) -> bool:
     return probe.sound is not None and abs(probe.sound.start_s) > NEAR_S
+
+
+def copied_bytes(probe: Probe, picture: Picture, limit: float) -> float:
+    """What a copy of the film, or of its first `limit` seconds, would have; a part is not sure to be average."""
+    used = used_bytes(probe)
+    if not is_too_long(probe, picture, limit):
+        return used
+    return min(used, UNEVEN * used * limit / length_after(probe, picture))
 
 
 def used_bytes(probe: Probe) -> int:

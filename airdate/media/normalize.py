@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import ffmpeg as graph
 
 from airdate.media.child import call
+from airdate.media.clauses import CUT_FADE_S
+from airdate.media.cutting import Cut, clean_cut
 from airdate.media.ffmpeg import command, source
 from airdate.media.hardware import Encoder
 from airdate.media.picture import Corner, covering, filtered
 from airdate.media.plan import Plan
-from airdate.media.probe import WALL_S, Picture, Probe
+from airdate.media.probe import WALL_S, Picture, Probe, Sound
 from airdate.media.profile import Framing, Profile
+from airdate.media.reader import TIMELESS
 from airdate.media.runner import OnProgress, run
+from airdate.media.safe_zones import free_box
 from airdate.media.sound import ENCODER, gain, heard
 from airdate.post import PlanKind
 
@@ -72,10 +77,15 @@ def _command(plan: Plan, probe: Probe, part: Path, hardware: Encoder | None) -> 
     picture, sound = _picture(probe), probe.sound
     original = source(probe.path, probe.container, **_decoder(plan, picture))
     options: dict[str, Any] = dict(CONTAINER)
+    if plan.is_shortened:
+        cut = _cut(plan, probe, picture)
+        options |= _cut_options(probe, picture, cut)
+        plan = replace(plan, seconds=cut.seconds)
     streams = [original[str(picture.index)]]
     if plan.kind is PlanKind.ENCODE:
         size, corner = plan.size or picture.shown, _corner(plan, probe, picture)
-        streams = [filtered(picture, streams[0], size, plan.framing, plan.fps or picture.fps, corner)]
+        box = free_box(size) if plan.profile.safe_zones else None
+        streams = [filtered(picture, streams[0], size, plan.framing, plan.fps or picture.fps, corner, box)]
         x264 = encoder(plan.profile, plan.fps or picture.fps)
         options |= (x264 if hardware is None else hardware.options(x264)) | COLOUR
         if hardware is not None:
@@ -85,15 +95,26 @@ def _command(plan: Plan, probe: Probe, part: Path, hardware: Encoder | None) -> 
         if any("BT.709" in reason for reason in plan.reasons):
             options |= {"bsf:v": _TAG_BSF} | COLOUR
     if sound is not None:
+        anew = plan.kind in (PlanKind.ENCODE, PlanKind.AUDIO)
+        options |= ENCODER if anew else {"c:a": "copy"}
         voice = original[str(sound.index)]
-        if plan.kind in (PlanKind.ENCODE, PlanKind.AUDIO):
-            voice = heard(voice, sound.channels, plan.seconds, _gain(plan, probe))
-            options |= ENCODER
-        else:
-            options["c:a"] = "copy"
-        streams.append(voice)
+        streams.append(_leveled(plan, sound, voice, item=probe.name) if anew else voice)
     device = () if hardware is None else hardware.flags
     return command(graph.output(*streams, f"file:{part.absolute()}", **options), *_strictness(plan, picture), *device)
+
+
+def _cut(plan: Plan, probe: Probe, picture: Picture) -> Cut:
+    """What an encode keeps by its plan, and a copy by the order of its packets."""
+    if plan.kind is PlanKind.ENCODE:
+        return Cut(round(plan.seconds * (plan.fps or picture.fps)), plan.seconds)
+    return clean_cut(probe, picture, plan.seconds)
+
+
+def _cut_options(probe: Probe, picture: Picture, cut: Cut) -> dict[str, Any]:
+    """Where packets have no times of showing, ffmpeg would drop the sound if it counted them; those are cut by time."""
+    if probe.container in TIMELESS:
+        return {"t": f"{cut.seconds - 0.5 / picture.fps:.6f}"}
+    return {"frames:v": cut.pictures}
 
 
 def _strictness(plan: Plan, picture: Picture) -> tuple[str, ...]:
@@ -107,11 +128,17 @@ def _decoder(plan: Plan, picture: Picture) -> dict[str, Any]:
     return {}
 
 
-def _gain(plan: Plan, probe: Probe) -> float | None:
-    wanted, sound = plan.profile.loudness, probe.sound
-    if wanted is None or sound is None:
-        return None
-    return gain(probe.path, probe.container, sound.index, wanted, item=probe.name, seconds=plan.seconds)
+def _leveled(plan: Plan, sound: Sound, voice: Any, *, item: str) -> Any:
+    """The sound as it is heard, as loud as the profile says."""
+
+    def chain(gain_db: float | None) -> Any:
+        fade_s = CUT_FADE_S if plan.is_shortened else 0.0
+        return heard(voice, sound.channels, plan.seconds, gain_db, fade_s=fade_s)
+
+    wanted = plan.profile.loudness
+    if wanted is None:
+        return chain(None)
+    return chain(gain(chain, wanted, channels=sound.channels, item=item, seconds=plan.seconds))
 
 
 def _corner(plan: Plan, probe: Probe, picture: Picture) -> Corner | None:

@@ -10,6 +10,7 @@ import ffmpeg as graph
 from airdate.media.clauses import SMALLEST_SHORT_SIDE
 from airdate.media.probe import Picture
 from airdate.media.profile import Framing
+from airdate.media.safe_zones import Box, fitted, whole_box
 
 BLUR_WIDTH = 72
 """The background is blurred at this width and scaled up: eight times cheaper than at full size, and looks the same."""
@@ -33,40 +34,50 @@ Corner = tuple[int, int]
 
 
 def filtered(
-    picture: Picture, stream: Any, size: tuple[int, int], framing: Framing, fps: float, corner: Corner | None
+    picture: Picture,
+    stream: Any,
+    size: tuple[int, int],
+    framing: Framing,
+    fps: float,
+    corner: Corner | None,
+    box: Box | None = None,
 ) -> Any:
     """The chain. Frames are dropped first, so that none is scaled in vain; framing before tone-mapping likewise.
 
     Args:
         corner: left and top of the window that `smart` keeps of the covering picture.
+        box: the part of the frame that `pad` and `blur` fit the picture into; None for all of it.
     """
     if picture.is_interlaced:
         stream = stream.filter("bwdif", mode="send_frame", deint="interlaced")
+    if not picture.is_timed and not picture.is_variable and picture.starts_whole:
+        # Times of decoding are late by as much as pictures are shuffled. These containers begin at 0, so we count.
+        own = exact_rate(picture.fps)
+        stream = stream.filter("setpts", f"N*{own.denominator}/({own.numerator}*TB)")
     rate = exact_rate(fps)
     stream = stream.filter("fps", fps=f"{rate.numerator}/{rate.denominator}", start_time=0)
     if picture.has_alpha:
         # Multiplied by its alpha, a picture is what it would be over black.
         stream = stream.filter("format", "gbrap").filter("premultiply", inplace=1).filter("format", "gbrp")
-    framed = _framed(picture, stream, size, framing, corner)
+    framed = _framed(picture, stream, size, framing, corner, box or whole_box(size))
     if picture.is_hdr:
         # Light levels of the source would tell players that this is still HDR.
         framed = framed.filter("sidedata", mode="delete")
     return framed.filter("setsar", 1).filter("setparams", **_TAGS)
 
 
-def _framed(picture: Picture, stream: Any, size: tuple[int, int], framing: Framing, corner: Corner | None) -> Any:
+def _framed(
+    picture: Picture, stream: Any, size: tuple[int, int], framing: Framing, corner: Corner | None, box: Box
+) -> Any:
     """The picture inside the frame, never stretched."""
     width, height = size
     if framing is Framing.KEEP:
         return _scaled(picture, stream, width, height)
-    shown_width, shown_height = picture.shown
-    fit = min(width / shown_width, height / shown_height)
-    inner_width, inner_height = even(shown_width * fit), even(shown_height * fit)
     if framing in (Framing.CROP, Framing.SMART):
         cover = covering(picture, size)
         left, top = corner or ((cover[0] - width) // 2, (cover[1] - height) // 2)
         return _scaled(picture, stream, *cover).filter("crop", width, height, left, top)
-    left, top = (width - inner_width) // 2, (height - inner_height) // 2
+    left, top, inner_width, inner_height = fitted(picture.shown, box)
     if framing is Framing.PAD:
         front = _scaled(picture, stream, inner_width, inner_height)
         return front.filter("pad", width, height, left, top, color="black")

@@ -6,27 +6,33 @@ The first answer that fits wins: refuse, keep, remux, filter, audio, encode. Not
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil, floor
 from pathlib import Path
 
 from airdate.errors import Refused
 from airdate.media.clauses import (
     SMALLEST_SHORT_SIDE,
+    UNEVEN,
+    cut_reasons,
     encode_reasons,
     is_legal_rate,
+    is_too_long,
     lacks_tags,
+    length_after,
     refusal,
     remux_reasons,
     sound_reasons,
 )
 from airdate.media.probe import Kind, Picture, Probe
 from airdate.media.profile import (
+    MAX_BYTES,
     MAX_FPS,
     MAX_PHOTOS,
     MAX_SECONDS,
     MAX_SIDE,
     MIN_FPS,
+    MIN_PHOTO_S,
     MIN_SECONDS,
     MIN_SIDE,
     Framing,
@@ -42,8 +48,15 @@ FAST_FROM_FPS = 40.0
 LARGEST_SHORT_SIDE = 1080
 """TikTok shows no more; where an encode happens anyway, a larger picture is scaled down to this on its short side."""
 
-SHORTEST_PHOTO_S = 1.0
-"""Below this a photo is a flicker; a set that does not fit so is refused."""
+WHOLE_FRAME = 0.001
+"""Of a frame: a measured rate is not exact, and the last frame must not be lost to its rounding."""
+
+SOUND_KBPS = 128
+"""What the sound of a rendition takes."""
+
+
+BY_LIMIT = ("duration_over_creator_limit", "photos_too_many_for_limit")
+"""Refusals that a higher limit of the creator would lift."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +66,12 @@ class Plan:
     Attributes:
         reasons: plain words, in the order of the decisions.
         inputs: probes of the originals, in order.
+        profile: how it is made; its cap on the rate is lowered where the film would not fit TikTok's size otherwise.
         size: width and height of the rendition; None leaves the picture as it is.
         framing: how the picture fills that size.
         fps: frames a second of an encode.
-        seconds: length of the rendition.
+        seconds: length of the rendition; the most that it may have where its end is cut off.
+        is_shortened: to keep to a limit, the end of the film is cut off, or photos stand shorter than was asked for.
         seconds_per_photo: of a slideshow, cross-fades included.
         crossfade_s: of a slideshow.
         refusal: why nothing can be done, when the kind is `refuse`.
@@ -70,9 +85,15 @@ class Plan:
     framing: Framing = Framing.KEEP
     fps: float | None = None
     seconds: float = 0.0
+    is_shortened: bool = False
     seconds_per_photo: float = 0.0
     crossfade_s: float = 0.0
     refusal: Refused | None = field(default=None)
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether it would be another plan if a longer film could be posted."""
+        return self.is_shortened or (self.refusal is not None and self.refusal.code in BY_LIMIT)
 
 
 def plan_video(probe: Probe, profile: Profile, *, max_seconds: float = MAX_SECONDS) -> Plan:
@@ -84,23 +105,27 @@ def plan_video(probe: Probe, profile: Profile, *, max_seconds: float = MAX_SECON
     picture, sound = probe.picture, probe.sound
     if picture is None:
         raise ValueError("a film has a picture")
-    if refused := refusal(probe, picture, profile, min(max_seconds, MAX_SECONDS)):
+    limit = min(max_seconds, MAX_SECONDS)
+    if refused := refusal(probe, picture, profile, limit):
         return refuse(refused, profile, (probe,))
-    if encode := encode_reasons(probe, picture, profile):
-        return _encode(probe, picture, profile, encode)
+    cut = cut_reasons(probe, picture, limit)
+    if encode := encode_reasons(probe, picture, profile, limit):
+        return _encode(probe, picture, profile, [*cut, *encode], limit)
     anew = sound_reasons(picture, sound, profile)
+    both = ["picture and sound are copied as they are" if sound is not None else "the picture is copied as it is"]
     untagged = ["its colour is tagged BT.709, which it did not say of itself"] if lacks_tags(picture) else []
     moved = remux_reasons(probe)
-    if anew:
+    if anew or (cut and sound is not None):
         kind, copied = PlanKind.AUDIO, ["the picture is copied as it is"]
     elif untagged:
-        kind, copied = PlanKind.FILTER, ["picture and sound are copied as they are"]
-    elif moved:
-        kind, copied = PlanKind.REMUX, ["picture and sound are copied as they are"]
+        kind, copied = PlanKind.FILTER, both
+    elif moved or cut:
+        kind, copied = PlanKind.REMUX, both
     else:
         kind, copied = PlanKind.KEEP, ["nothing to do: it is what TikTok takes, byte for byte"]
-    reasons = (*copied, *anew, *untagged, *moved)
-    return Plan(kind, reasons, (probe,), profile, fps=picture.fps, seconds=_length_after(probe, picture))
+    reasons = (*copied, *cut, *anew, *untagged, *moved)
+    seconds = limit if cut else length_after(probe, picture)
+    return Plan(kind, reasons, (probe,), profile, fps=picture.fps, seconds=seconds, is_shortened=bool(cut))
 
 
 def plan_salvage(plan: Plan, why: str) -> Plan:
@@ -108,35 +133,48 @@ def plan_salvage(plan: Plan, why: str) -> Plan:
     probe = plan.inputs[0]
     if probe.picture is None:
         raise ValueError("a film has a picture")
-    return _encode(probe, probe.picture, plan.profile, [f"damaged ({why}) → what decodes of it"])
+    limit = plan.seconds if plan.is_shortened else MAX_SECONDS
+    cut = cut_reasons(probe, probe.picture, limit)
+    return _encode(probe, probe.picture, plan.profile, [*cut, f"damaged ({why}) → what decodes of it"], limit)
 
 
-def _encode(probe: Probe, picture: Picture, profile: Profile, reasons: Sequence[str]) -> Plan:
+def _encode(probe: Probe, picture: Picture, profile: Profile, reasons: Sequence[str], limit: float) -> Plan:
     size, framing, shape = _size(picture, profile)
     fps, rate = _fps(picture)
     words = sound_reasons(picture, probe.sound, profile) if probe.sound else ["no sound, and none is added"]
+    is_cut, seconds = is_too_long(probe, picture, limit), length_after(probe, picture)
+    if is_cut:
+        seconds = floor(limit * fps + WHOLE_FRAME) / fps
+    fitted, cap = fit_to_size(profile, seconds)
     return Plan(
         PlanKind.ENCODE,
-        (*reasons, *shape, *rate, *words),
+        (*reasons, *shape, *rate, *cap, *words),
         (probe,),
-        profile,
+        fitted,
         size=size,
         framing=framing,
         fps=fps,
-        seconds=_length_after(probe, picture),
+        seconds=seconds,
+        is_shortened=is_cut,
     )
 
 
-def _length_after(probe: Probe, picture: Picture) -> float:
-    """The zero of ffmpeg is the earliest time in the file; the picture is filled up from there."""
-    return picture.end_s - min(probe.start_s, picture.start_s)
+def fit_to_size(profile: Profile, seconds: float) -> tuple[Profile, list[str]]:
+    """The profile with a cap on the rate under which so long a film fits TikTok's size, and a word if that is lower."""
+    room_kbps = int(MAX_BYTES * 8 / 1000 / UNEVEN / seconds) - SOUND_KBPS
+    if profile.maxrate_kbps <= room_kbps:
+        return profile, []
+    rates = f"at most {profile.maxrate_kbps:,} → {room_kbps:,} kb/s"
+    lower = replace(profile, maxrate_kbps=room_kbps)
+    return lower, [f"{rates}, so that {seconds:.0f} s keep to {MAX_BYTES:,} bytes"]
 
 
 def plan_slideshow(probes: Sequence[Probe], profile: Profile, *, max_seconds: float = MAX_SECONDS) -> Plan:
     """The plan for photos, in their order."""
     count, limit = len(probes), min(max_seconds, MAX_SECONDS)
-    each = profile.seconds_per_photo
-    cross = min(profile.crossfade_s, each / 2) if count > 1 else 0.0
+    each = round(profile.seconds_per_photo * profile.fps) / profile.fps
+    cross = floor(min(profile.crossfade_s, each / 2) * profile.fps) / profile.fps if count > 1 else 0.0
+    shortened = False
     reasons = [f"{count} photo{'s' if count > 1 else ''}, in order, as a film: TikTok takes no photos as files"]
     if count > MAX_PHOTOS:
         return refuse(_too_many(count, probes[MAX_PHOTOS].name), profile, probes)
@@ -146,27 +184,34 @@ def plan_slideshow(probes: Sequence[Probe], profile: Profile, *, max_seconds: fl
         reasons.append(f"each photo stands {each:.2f} s, so that the film has the {MIN_SECONDS:.0f} s it needs")
     elif total > limit:
         each = (limit + cross * (count - 1)) / count
-        if each < SHORTEST_PHOTO_S:
+        if each < MIN_PHOTO_S:
             return refuse(_too_many_for(limit, count, each, probes[0].name), profile, probes)
-        each = floor(each * profile.fps) / profile.fps
+        each, shortened = floor(each * profile.fps) / profile.fps, True
         reasons.append(f"each photo stands {each:.2f} s, so that the film keeps to {limit:.0f} s")
     framing = Framing.BLUR if profile.framing is Framing.KEEP else profile.framing
+    clear = ", clear of TikTok's buttons and texts" if profile.safe_zones else ""
     reasons.append(
         f"{profile.width}×{profile.height} at {profile.fps} frames a second, {each:.2f} s a photo, "
-        f"cross-fades of {cross:.1f} s; framing: {'over a blurred copy' if framing is Framing.BLUR else framing}"
+        f"{f'cross-fades of {cross:.1f} s' if cross else 'cuts'}; "
+        f"framing: {'over a blurred copy' if framing is Framing.BLUR else framing}{clear}"
     )
+    if profile.music is not None and profile.on_beat:
+        reasons.append("photos change on the nearest beat of the music, if it keeps a beat")
     if profile.titles is not None:
         titled = sum(1 for probe in probes if probe.photo is not None and probe.photo.caption)
         reasons.append(f"{titled} of the {count} photos have a caption of their own, which is written onto them")
+    seconds = slideshow_seconds(count, each, cross)
+    fitted, cap = fit_to_size(profile, seconds)
     return Plan(
         PlanKind.SLIDESHOW,
-        tuple(reasons),
+        (*reasons, *cap),
         tuple(probes),
-        profile,
+        fitted,
         size=(profile.width, profile.height),
         framing=framing,
         fps=float(profile.fps),
-        seconds=slideshow_seconds(count, each, cross),
+        seconds=seconds,
+        is_shortened=shortened,
         seconds_per_photo=each,
         crossfade_s=cross,
     )
@@ -192,7 +237,7 @@ def _too_many_for(limit: float, count: int, each: float, first: str) -> Refused:
         "photos_too_many_for_limit",
         f"{count} photos leave {each:.2f} s for each within {limit:.0f} s",
         item=first,
-        rule=f"at least {SHORTEST_PHOTO_S:.0f} s a photo and at most {limit:.0f} s in all",
+        rule=f"at least {MIN_PHOTO_S:.0f} s a photo and at most {limit:.0f} s in all",
         fix="leave some photos out",
     )
 
@@ -206,8 +251,9 @@ def _size(picture: Picture, profile: Profile) -> tuple[tuple[int, int], Framing,
     """The rendition's size in even pixels, how the picture fills it, and a word if it changes."""
     width, height = picture.shown
     frame = (profile.width, profile.height)
-    if profile.framing is not Framing.KEEP and (width, height) != frame:
-        return frame, profile.framing, []
+    framing = profile.film_framing
+    if framing is not Framing.KEEP and (profile.safe_zones or (width, height) != frame):
+        return frame, framing, []
     short = min(max(min(width, height), SMALLEST_SHORT_SIDE), LARGEST_SHORT_SIDE)
     scale = min(short / min(width, height), MAX_SIDE / max(width, height))
     fitted = (max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2))

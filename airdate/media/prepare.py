@@ -14,7 +14,8 @@ from pathlib import Path
 from airdate.errors import Refused, WrongUsage
 from airdate.files import seal
 from airdate.media import hardware
-from airdate.media.clauses import used_bytes
+from airdate.media.clauses import copied_bytes
+from airdate.media.cover import find_cover
 from airdate.media.normalize import encoder, normalize
 from airdate.media.plan import (
     NORMAL_FPS,
@@ -54,6 +55,7 @@ class Prepared:
         output: probe of the rendition.
         size: in bytes.
         duration_s: seconds.
+        cover_ms: the picture that stands for it; None leaves it to TikTok.
     """
 
     path: Path
@@ -64,6 +66,7 @@ class Prepared:
     sha256: str
     size: int
     duration_s: float
+    cover_ms: int | None
 
 
 def decide(
@@ -198,14 +201,19 @@ def _prepared(plan: Plan, path: Path, output: Probe) -> Prepared:
     reasons = plan.reasons
     if plan.profile.salvage and plan.kind is PlanKind.ENCODE:
         reasons = (*reasons, "salvaged: damaged parts, if there were any, are missing or patched")
-    return Prepared(path, plan, reasons, plan.inputs, output, sealed.sha256, sealed.size, output.duration_s)
+    cover_ms, words = find_cover(output, plan.profile.cover)
+    reasons = (*reasons, *words)
+    return Prepared(path, plan, reasons, plan.inputs, output, sealed.sha256, sealed.size, output.duration_s, cover_ms)
 
 
 def _room(plan: Plan) -> int:
     """Bytes the work may need at most, twice because the index moves to the front at the end; a tenth is sound."""
     if plan.kind in (PlanKind.ENCODE, PlanKind.SLIDESHOW):
         return int(2.2 * plan.seconds * plan.profile.maxrate_kbps * 1000 / 8)
-    return 0 if plan.kind is PlanKind.KEEP else 2 * used_bytes(plan.inputs[0])
+    probe = plan.inputs[0]
+    if plan.kind is PlanKind.KEEP or probe.picture is None:
+        return 0
+    return int(2 * copied_bytes(probe, probe.picture, plan.seconds))
 
 
 def _duplicate(path: Path, part: Path) -> None:

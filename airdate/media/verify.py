@@ -38,6 +38,10 @@ def verify(plan: Plan, output: Probe) -> None:
             rule="a film that decodes from its first picture to its last",
             fix="export it again from its editor, or convert what is left of it with --salvage",
         )
+    if plan.inputs[0].sound is not None and output.sound is None and plan.kind is not PlanKind.KEEP:
+        faults.append("its sound is missing")
+    if plan.is_shortened and -short > LENGTH_SLACK_S:
+        faults.append(f"it lasts {output.duration_s:.2f} s, and was to be cut at {plan.seconds:.2f} s")
     if plan.kind is PlanKind.SLIDESHOW and abs(short) > LENGTH_SLACK_S + 1 / plan.profile.fps:
         faults.append(f"it lasts {output.duration_s:.2f} s instead of {plan.seconds:.2f} s")
     if faults:
@@ -48,7 +52,7 @@ def verify(plan: Plan, output: Probe) -> None:
             rule="the normal form: MP4, index first, H.264 4:2:0 BT.709, constant 23 to 60 frames a second",
             fix="export the film again from its editor; if that does not help, report it with `airdate probe`",
         )
-    if plan.kind is PlanKind.ENCODE:
+    if plan.kind is PlanKind.ENCODE or (plan.kind is PlanKind.SLIDESHOW and plan.profile.ken_burns):
         decode_whole(output, item=item)
     else:
         decode_parts(output, item=item, keys_only=plan.kind is PlanKind.SLIDESHOW)

@@ -1,17 +1,18 @@
 from __future__ import annotations
 
+from dataclasses import fields
 from urllib.parse import urlsplit
 
 import pytest
 from prefect.blocks.core import Block
 from prefect.testing.standard_test_suites.blocks import BlockStandardTestSuite
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 import blocks
 from airdate.engine import Engine
 from airdate.errors import NeedsPerson
 from airdate.ledger import accounts
-from airdate.media.profile import Framing, Profile
+from airdate.media.profile import BOUNDS, Framing, Profile
 from airdate.post import Mode, Privacy
 from airdate.settings import Settings
 from blocks import RenditionProfile, TikTokAccount, TikTokApp
@@ -98,6 +99,19 @@ def test_what_is_shown_of_a_block_holds_no_secret() -> None:
 
 def test_a_profile_that_nobody_changed_is_airdates_own() -> None:
     assert RenditionProfile().profile() == Profile()
+
+
+def test_the_form_has_each_field_of_a_profile_with_its_bounds() -> None:
+    schema = RenditionProfile.model_json_schema()["properties"]
+    assert list(schema) == [field.name for field in fields(Profile) if field.name != "name"]
+    for name, (least, most) in BOUNDS.items():
+        told = next(kind for kind in [*schema[name].get("anyOf", []), schema[name]] if "minimum" in kind)
+        assert (told["minimum"], told["maximum"]) == (least, most)
+
+
+def test_wishes_that_exclude_each_other_are_told_when_the_form_is_saved() -> None:
+    with pytest.raises(ValidationError, match="fills the whole frame"):
+        RenditionProfile(safe_zones=True, framing=Framing.CROP)
 
 
 def test_what_an_operator_fills_in_reaches_the_engine() -> None:

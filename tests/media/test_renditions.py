@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import threading
+from array import array
 from pathlib import Path
 
 import av
@@ -16,11 +17,11 @@ from airdate.media.demo import make_demo_photos, make_demo_video
 from airdate.media.ffmpeg import program
 from airdate.media.photos import read_photo
 from airdate.media.prepare import Prepared, decide, render, verify_kept
-from airdate.media.profile import Framing, Profile
+from airdate.media.profile import Cover, Duration, Framing, Profile
 from airdate.media.verify import form_faults
 from airdate.post import PlanKind
 
-from .conftest import AAC, CLEAN, H264, MakeFilm
+from .conftest import AAC, CLEAN, H264, TAGS, MakeFilm
 
 pytestmark = pytest.mark.e2e
 
@@ -117,6 +118,62 @@ def test_colours_stay_what_they_were(make_film: MakeFilm, tmp_path: Path, matrix
     done = rendered(film, tmp_path / "out.mp4")
     shown = colour_at(done.path, 1.0, 0.5, 0.5)
     assert all(abs(got - meant) <= 4 for got, meant in zip(shown, (0xC0, 0x20, 0x20), strict=True)), shown
+
+
+REORDERED = ["-c:v", "libx264", "-preset", "veryfast", "-bf", "3", "-b_strategy", "2", "-x264-params", "open-gop=1"]
+
+
+@pytest.mark.parametrize("name", ["reordered.mp4", "reordered.ts"])
+def test_an_end_is_cut_off_a_copy_without_a_gap(make_film: MakeFilm, tmp_path: Path, name: str) -> None:
+    film = make_film(name, *REORDERED, *AAC, seconds=6)
+    plan = decide([film], Profile(duration=Duration.TRIM), max_seconds=4)
+    done = render(plan, tmp_path / "out.mp4")
+    assert form_faults(done.output) == []
+    assert done.plan.kind is PlanKind.AUDIO
+    assert 3.5 < done.duration_s <= 4.01
+    kept = picture_sums(done.path)
+    assert len(kept) == round(done.duration_s * 30)
+    assert kept == picture_sums(film)[: len(kept)]
+
+
+def test_pictures_that_say_only_when_they_are_decoded_are_copied_in_that_order_only(
+    make_film: MakeFilm, tmp_path: Path
+) -> None:
+    done = rendered(make_film("reordered.avi", *REORDERED, *AAC), tmp_path / "out.mp4")
+    assert (done.plan.kind, len(picture_sums(done.path))) == (PlanKind.ENCODE, 120)
+    plain = make_film("plain.avi", *H264, *AAC, seconds=6)
+    done = render(decide([plain], Profile(duration=Duration.TRIM), max_seconds=4), tmp_path / "out.mp4")
+    assert (done.plan.kind, form_faults(done.output)) == (PlanKind.AUDIO, [])
+    assert done.output.sound is not None
+    assert done.duration_s == pytest.approx(4, abs=0.05)
+
+
+def test_an_end_is_cut_off_an_encode_and_fades(make_film: MakeFilm, tmp_path: Path) -> None:
+    film = make_film("long15.mkv", "-c:v", "mpeg4", "-c:a", "pcm_s16le", rate="15", seconds=6)
+    done = render(decide([film], Profile(duration=Duration.TRIM), max_seconds=4), tmp_path / "out.mp4")
+    assert form_faults(done.output) == []
+    assert done.plan.kind is PlanKind.ENCODE
+    assert (done.duration_s, len(picture_sums(done.path))) == (pytest.approx(4), 120)
+    assert loudest(done.path, 3.3, 3.4) > 4 * loudest(done.path, 3.92, 4.0)
+
+
+def loudest(path: Path, begin: float, end: float) -> float:
+    """The largest sample of a part of the sound."""
+    with av.open(str(path)) as container:
+        frames = container.decode(audio=0)
+        heard = (array("f", bytes(frame.planes[0])) for frame in frames if begin <= (frame.time or 0.0) < end)
+        return max(abs(sample) for samples in heard for sample in samples)
+
+
+def test_the_clearest_picture_is_the_cover(make_film: MakeFilm, tmp_path: Path) -> None:
+    blurred = f"{TAGS},boxblur=20:enable='lt(t,2)'"
+    film = make_film("focus.mp4", *H264, *AAC, *CLEAN, "-g", "30", filters=blurred)
+    done = render(decide([film], Profile(cover=Cover.AUTO)), tmp_path / "out.mp4")
+    assert done.plan.kind is PlanKind.KEEP
+    assert done.cover_ms in (2000, 3000)
+    assert done.reasons[-1].startswith(f"cover: the picture at {done.cover_ms / 1000:.2f} s, the clearest")
+    middle = render(decide([film], Profile(cover=Cover.MIDDLE)), tmp_path / "out.mp4")
+    assert middle.cover_ms == 2000
 
 
 @pytest.mark.parametrize("framing", [Framing.BLUR, Framing.PAD, Framing.CROP])

@@ -1,0 +1,33 @@
+"""The picture that stands for a film in lists and profiles: where in the film it is, in milliseconds."""
+
+from __future__ import annotations
+
+from airdate.media.child import Said, call
+from airdate.media.probe import WALL_S, Probe
+from airdate.media.profile import Cover
+
+LOOKED_AT_S = 10.0
+"""How much of a film's beginning a cover is looked for in: what comes later would give the end away."""
+
+
+def find_cover(output: Probe, wanted: Cover) -> tuple[int | None, tuple[str, ...]]:
+    """Where the cover of a rendition is, and words on it; None where it is left to TikTok, which takes the first.
+
+    Raises:
+        Refused: the film ends its reader.
+    """
+    if wanted is Cover.FIRST:
+        return None, ()
+    if wanted is Cover.MIDDLE:
+        middle = int(output.duration_s * 500)
+        return middle, (f"cover: the picture in the middle, at {middle / 1000:.2f} s",)
+    found: list[Said] = []
+    call(
+        "airdate.media.clearest:look",
+        {"path": str(output.path.absolute()), "seconds": LOOKED_AT_S},
+        item=output.name,
+        wall_s=WALL_S,
+        on_said=found.append,
+    )
+    best = found[0]["ms"]
+    return best, (f"cover: the picture at {best / 1000:.2f} s, the clearest of the first {LOOKED_AT_S:.0f} s",)
