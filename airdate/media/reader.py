@@ -197,9 +197,7 @@ def _look(container: InputContainer, video: av.VideoStream) -> dict[str, Any]:
     is_alone = context.name == "h264" and is_progressive(context.extradata or b"")
     for packet in islice(container.demux(video), PACKETS_LOOKED_AT):
         try:
-            frames = [*packet.decode(), *(context.decode(None) if is_alone else ())]
-            if is_alone:
-                context.flush_buffers()
+            frames = _decoded_alone(packet, context) if is_alone and packet.is_keyframe else packet.decode()
         except (FFmpegError, ValueError):
             continue
         for frame in frames:
@@ -211,6 +209,19 @@ def _look(container: InputContainer, video: av.VideoStream) -> dict[str, Any]:
         if count >= (1 if is_alone else FRAMES_LOOKED_AT):
             break
     return seen
+
+
+def _decoded_alone(packet: av.Packet[av.VideoStream], context: av.VideoCodecContext) -> list[av.VideoFrame]:
+    """A key picture without those that follow, for which its decoder would wait.
+
+    One that an edit list hides is no less a look at the film; its decoder would drop it as a packet of the file.
+    """
+    import av  # noqa: PLC0415
+
+    whole = av.Packet(bytes(packet)) if packet.is_discard else packet
+    frames = [*context.decode(whole), *context.decode(None)]
+    context.flush_buffers()
+    return frames
 
 
 def _display_matrix(frame: av.VideoFrame) -> bytes:

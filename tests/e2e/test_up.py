@@ -65,8 +65,11 @@ def test_a_form_ends_as_exactly_one_published_post(up: Up, demo_film: Path, key:
 def test_a_run_shows_its_report_and_no_secret(up: Up, demo_film: Path, key: str) -> None:
     run = up.wait(up.run_form(source=[str(demo_film)], account="demo", privacy="SELF_ONLY", caption="report", key=key))
     artifacts = up.prefect("POST", "/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run["id"]]}}})
-    (report,) = [artifact for artifact in artifacts if artifact["type"] == "markdown"]
-    assert "What happened" in report["data"]
+    pages = {
+        artifact["key"].partition("-")[0]: artifact["data"] for artifact in artifacts if artifact["type"] == "markdown"
+    }
+    assert "What happened" in pages["post"]
+    assert "data:image/jpeg;base64," in pages["pictures"]
     tasks = up.prefect("POST", "/task_runs/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}})
     assert {task["name"] for task in tasks} == {
         "write-down",

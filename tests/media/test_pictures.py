@@ -98,9 +98,7 @@ def test_the_cover_is_the_picture_at_its_time(pictures: Pictures) -> None:
 
 
 @pytest.mark.parametrize(("cover_ms", "second"), [(1000, 1), (1999, 1), (9000, 3)])
-def test_the_cover_is_exact_to_the_frame(
-    rendition: Prepared, tmp_path: Path, cover_ms: int, second: int
-) -> None:
+def test_the_cover_is_exact_to_the_frame(rendition: Prepared, tmp_path: Path, cover_ms: int, second: int) -> None:
     drawn = pictured(rendition, tmp_path, cover_ms)
 
     assert near(shown(drawn.files[0], 0.5, 0.5), COLOURS[second])
