@@ -14,6 +14,7 @@ from airdate.ledger import Ledger
 from airdate.ledger.posts import Post
 from airdate.settings import Settings, load_settings
 from airdate.store import Store
+from airdate.store.shelf import FolderShelf
 
 Pause = Callable[[float], None]
 
@@ -46,7 +47,8 @@ class Engine:
             Transient: the database does not answer.
         """
         settings = settings or load_settings()
-        return cls(settings, Ledger.open(settings), Store(settings.store))
+        shelf = FolderShelf(settings.shelf) if settings.shelf is not None else None
+        return cls(settings, Ledger.open(settings), Store(settings.store, shelf))
 
     def close(self) -> None:
         """Close the ledger."""

@@ -18,7 +18,8 @@ from airdate.errors import NeedsPerson, Refused, Transient
 from airdate.media import photo_post
 from airdate.media.photo_post import Fitted
 from airdate.post import CAPTION_UNITS, Options, Original, PlanKind, Rendition, utf16_units
-from airdate.store import rendition_key
+from airdate.store import renditions
+from airdate.store.store import rendition_key, rendition_lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,32 +49,12 @@ def fitted(
     how = {"photo_post": photo_post.VERSION, "names": list(names)}
     key = rendition_key([original.sha256 for original in originals], how, PlanKind.PHOTO)
     path = engine.store.rendition_path(key, ".json")
-    with engine.store.locked(f"rendition-{key}"):
-        if (known := _listed(path)) is not None:
-            return known
-        folder = path.parent / key
-        pictures = photo_post.fit([original.path for original in originals], names, folder, cancel=cancel)
-        return _list(path, pictures, names)
-
-
-def _list(path: Path, pictures: Sequence[Fitted], names: Sequence[str]) -> Rendition:
-    digest = hashlib.sha256()
-    for picture in pictures:
-        digest.update(picture.path.read_bytes())
-    count = len(pictures)
-    reasons = [f"{count} photo{'s' if count > 1 else ''} in order, as TikTok's own photo post"]
-    for number, (name, picture) in enumerate(zip(names, pictures, strict=True), 1):
-        reasons += [f"photo {number} of {count} ({name}): {reason}" for reason in picture.reasons]
-    size = sum(picture.size for picture in pictures)
-    entries = [{"file": each.path.name, "sha256": each.sha256, "size": each.size} for each in pictures]
-    facts = {"sha256": digest.hexdigest(), "size": size, "reasons": reasons, "names": list(names), "pictures": entries}
-    draft = path.with_suffix(".draft")
-    draft.write_text(json.dumps(facts))
-    draft.replace(path)
-    return _rendition(path, facts)
-
-
-def _rendition(path: Path, facts: dict[str, Any]) -> Rendition:
+    with engine.store.locked(rendition_lock(key)):
+        facts = renditions.found(engine.store, key)
+        if facts is None:
+            paths = [original.path for original in originals]
+            facts = _facts(photo_post.fit(paths, names, _folder(path), cancel=cancel), names)
+            renditions.listed(engine.store, key, facts)
     return Rendition(
         path=path,
         sha256=facts["sha256"],
@@ -84,14 +65,17 @@ def _rendition(path: Path, facts: dict[str, Any]) -> Rendition:
     )
 
 
-def _listed(path: Path) -> Rendition | None:
-    """The rendition this list names, if every picture of it is there still."""
-    try:
-        facts = json.loads(path.read_text())
-    except FileNotFoundError:
-        return None
-    is_whole = all((_folder(path) / each["file"]).is_file() for each in facts["pictures"])
-    return _rendition(path, facts) if is_whole else None
+def _facts(pictures: Sequence[Fitted], names: Sequence[str]) -> dict[str, Any]:
+    digest = hashlib.sha256()
+    for picture in pictures:
+        digest.update(picture.path.read_bytes())
+    count = len(pictures)
+    reasons = [f"{count} photo{'s' if count > 1 else ''} in order, as TikTok's own photo post"]
+    for number, (name, picture) in enumerate(zip(names, pictures, strict=True), 1):
+        reasons += [f"photo {number} of {count} ({name}): {reason}" for reason in picture.reasons]
+    size = sum(picture.size for picture in pictures)
+    entries = [{"file": each.path.name, "sha256": each.sha256, "size": each.size} for each in pictures]
+    return {"sha256": digest.hexdigest(), "size": size, "reasons": reasons, "names": list(names), "pictures": entries}
 
 
 def _folder(path: Path) -> Path:

@@ -19,6 +19,8 @@ TIKTOK_AUTH_URL = "https://www.tiktok.com/v2/auth/authorize/"
 MAX_TIKTOK_BYTES = 4_000_000_000
 """TikTok takes at most 4 GB, read as decimal (TikTok, Media Transfer Guide)."""
 
+STORE_BYTES = 50_000_000_000
+"""Six films of the largest size TikTok takes, original and rendition, or some thousand usual ones."""
 
 AUTO, SOFTWARE = "auto", "software"
 
@@ -60,8 +62,12 @@ class Settings(BaseSettings):
     pull_dir: Path | None = Field(None, description="Where fitted photos are put for TikTok to pull.")
     pull_url: str | None = Field(None, description="The verified address under which `pull_dir` is served.")
     max_source_bytes: int = Field(MAX_TIKTOK_BYTES, ge=1, description="Limit of one download.")
+    store_max_bytes: int = Field(
+        STORE_BYTES, ge=1, description="Of originals and renditions in the home; beyond it the longest unused go."
+    )
+    shelf: Path | None = Field(None, description="A folder that all hosts see, which lends what a store lacks.")
 
-    @field_validator("home", "calendar", "pull_dir", "ffmpeg", "ffprobe")
+    @field_validator("home", "calendar", "pull_dir", "shelf", "ffmpeg", "ffprobe")
     @classmethod
     def _expand(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value is not None else None

@@ -5,7 +5,6 @@ No step trusts that it runs for the first time: each reads the ledger and does t
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections.abc import Callable
@@ -32,7 +31,8 @@ from airdate.report import report
 from airdate.sandbox.seed import is_sandbox_key
 from airdate.settings import TIKTOK_API_URL
 from airdate.sources.registry import source_named
-from airdate.store import rendition_key
+from airdate.store import renditions
+from airdate.store.store import rendition_key, rendition_lock
 from airdate.tiktok.session import Session
 
 __all__ = [
@@ -237,10 +237,8 @@ def _rendered(
 ) -> Rendition:
     """The rendition of this key from the store, made first if it is not there; its facts lie beside it as JSON."""
     path = engine.store.rendition_path(key)
-    facts = path.with_suffix(".json")
-    with engine.store.locked(f"rendition-{key}"):
-        if path.exists() and facts.exists():
-            known = json.loads(facts.read_text())
+    with engine.store.locked(rendition_lock(key)):
+        if (known := renditions.found(engine.store, key)) is not None:
             return Rendition(
                 path=path,
                 sha256=known["sha256"],
@@ -250,11 +248,8 @@ def _rendered(
                 duration_s=known["duration_s"],
                 cover_ms=known.get("cover_ms"),
             )
-        path.parent.mkdir(parents=True, exist_ok=True)
         rendition = _rendition(media.render(plan, path, on_progress=on_progress, cancel=cancel))
-        draft = facts.with_suffix(".draft")
-        draft.write_text(json.dumps(posts.rendition_columns(rendition)))
-        draft.replace(facts)
+        renditions.listed(engine.store, key, posts.rendition_columns(rendition))
         return rendition
 
 

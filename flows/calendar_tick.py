@@ -13,6 +13,7 @@ from airdate import pull_store
 from airdate.calendar import tick
 from airdate.engine import Engine
 from airdate.redact import redact
+from airdate.store import eviction
 from flows import process
 from flows.heed import heed
 from flows.start import start_run
@@ -30,6 +31,7 @@ async def calendar_tick() -> State[Any]:
         ticked = await in_thread(tick, engine, start_run)
         await tell(engine)
         await in_thread(pull_store.sweep, engine.ledger, engine.settings.pull_dir)
+        await in_thread(eviction.sweep, engine)
     done = f"{len(ticked.runs)} runs, {len(ticked.back)} of them for posts brought back; {len(ticked.late)} too late"
     done = "; ".join([done, *ticked.stops])
     if ticked.errors:

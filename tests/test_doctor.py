@@ -115,6 +115,19 @@ def test_a_disk_that_is_full(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) ->
     doctor("disk")
 
 
+def test_a_store_that_holds_too_much_and_a_shelf_that_is_away(
+    doctor: Doctor, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = home / "store" / "originals" / "ab" / f"ab{'0' * 62}.mp4"
+    film.parent.mkdir(parents=True)
+    film.write_bytes(b"film")
+    monkeypatch.setenv("AIRDATE_STORE_MAX_BYTES", "3")
+    assert "AIRDATE_STORE_MAX_BYTES" in doctor("store")["fix"]
+    monkeypatch.setenv("AIRDATE_STORE_MAX_BYTES", "4")
+    monkeypatch.setenv("AIRDATE_SHELF", str(home / "away"))
+    assert "cannot be written: No such file or directory" in doctor("store")["message"]
+
+
 def test_an_ffmpeg_that_does_not_run(doctor: Doctor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("AIRDATE_FFMPEG", str(tmp_path / "nothing"))
     build.cache_clear()

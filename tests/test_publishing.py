@@ -25,7 +25,7 @@ from airdate.media.ffmpeg import program
 from airdate.post import Mode, Options, PostState, Privacy, SubmissionState
 from airdate.sandbox.running import RunningSandbox
 from airdate.settings import Settings
-from airdate.store import Store
+from airdate.store import Store, eviction
 
 pytestmark = pytest.mark.e2e
 
@@ -285,6 +285,24 @@ def test_a_person_stops_an_upload_before_its_last_byte_and_brings_it_back(
 
     assert bring_back(airdate, post.id, who="ana").turn == post.turn + 1
     published_once(sandbox, steps.walk(airdate, post.id), large_film)
+
+
+def test_a_post_is_brought_back_though_its_rendition_left_the_store(
+    airdate: Engine, sandbox: RunningSandbox, film: Path, tmp_path: Path
+) -> None:
+    moov_last = tmp_path / "moov-last.mp4"
+    subprocess.run([program(), "-v", "error", "-i", str(film), "-c", "copy", str(moov_last)], check=True)
+    post = record(airdate, moov_last)
+    stopped = steps.walk(airdate, post.id, on_progress=at_half("prepare", lambda: cancel(airdate, post)))
+    assert stopped.state is PostState.CANCELLED
+    (made,) = airdate.store.root.glob("renditions/*/*.mp4")
+    full = airdate.settings.model_copy(update={"store_max_bytes": 1})
+    eviction.sweep(Engine(full, airdate.ledger, airdate.store), now=time.time() + 2 * eviction.KEPT_S)
+    assert not made.exists()
+
+    decisions.retry(airdate, post.id, who="ana")
+    published = steps.walk(airdate, post.id)
+    published_once(sandbox, published, made)
 
 
 def test_after_the_last_byte_nobody_stops_it(airdate: Engine, sandbox: RunningSandbox, film: Path) -> None:

@@ -18,6 +18,7 @@ from airdate.ledger.posts import Post
 from airdate.outcome import UNFINISHED, exit_status, shown_error
 from airdate.post import Mode, Options, PostState
 from airdate.report import keeps_caption
+from airdate.store import eviction
 
 MOST_TURNS = 5
 """How many runs of one post a command waits for: its workers may die of it, and each time the clock brings it back."""
@@ -76,6 +77,7 @@ def publish(wish: Wish, runs: Runs | None, say: Callable[[str], None]) -> Answer
             else:
                 with bars() as tell:
                     post = _walked(engine, post, tell, say)
+                eviction.sweep(engine)
         except KeyboardInterrupt:
             return _left(posts.get(engine.ledger, post.id), runs)
         if steps.is_ahead(engine, post):

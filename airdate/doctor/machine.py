@@ -19,6 +19,7 @@ from airdate.media.plan import NORMAL_FPS
 from airdate.media.profile import Profile
 from airdate.profiles import default_profile
 from airdate.settings import Settings
+from airdate.store import Store, eviction
 from airdate.up import SHADOWABLE, check_packages
 
 LEAST_FREE = 10_000_000_000
@@ -32,6 +33,7 @@ def look(settings: Settings) -> list[Check]:
     return [
         _home(settings.home),
         _disk(settings.home),
+        guarded("store", lambda: _store(settings)),
         guarded("ffmpeg", lambda: right("ffmpeg", f"{program()} has what is needed")),
         guarded("ffprobe", _ffprobe),
         guarded("encoder", _encoder),
@@ -64,6 +66,25 @@ def _disk(home: Path) -> Check:
     if free < LEAST_FREE:
         return wrong("disk", said, f"make room: {LEAST_FREE / 1e9:.0f} GB let a film of any size pass")
     return right("disk", said)
+
+
+def _store(settings: Settings) -> Check:
+    name, most = "store", settings.store_max_bytes
+    held = eviction.size_of(Store(settings.store))
+    said = f"{held / 1e9:.1f} of at most {most / 1e9:.1f} GB are in {settings.store}"
+    if held > most:
+        fix = "wait a day, or set AIRDATE_STORE_MAX_BYTES to more: what was used within a day or a post needs stays"
+        return wrong(name, said, fix)
+    shelf = settings.shelf
+    if shelf is None:
+        return right(name, said)
+    try:
+        with tempfile.TemporaryFile(dir=shelf):
+            pass
+    except OSError as failed:
+        fix = "mount it, and let Airdate write there; until then nothing is shared between hosts"
+        return wrong(name, f"AIRDATE_SHELF {shelf} cannot be written: {failed.strerror}", fix)
+    return right(name, f"{said}; shared by {shelf}")
 
 
 def _ffprobe() -> Check:
