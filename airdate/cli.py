@@ -430,12 +430,13 @@ def _start_run(post: Post, *, at: datetime | None, name: str) -> str:
     """Make a run on the Prefect that is there by now; approvals wait in the ledger until there is one."""
     from airdate.errors import Transient
 
-    runs = _runs(load_settings())
-    if runs is None:
+    if _runs(load_settings()) is None:
         raise Transient(
             "prefect_unset",
             "no Prefect is known that could take posts out; they wait",
             item="PREFECT_API_URL",
             fix="run `airdate up` in this home, or set PREFECT_API_URL",
         )
-    return runs.start(post, at=at, name=name)
+    from flows.telling import start_approved
+
+    return start_approved(post, at=at, name=name)

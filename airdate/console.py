@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import sys
 import traceback
@@ -15,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 from typer.exceptions import TyperException
@@ -111,7 +112,12 @@ def _attempt(app: typer.Typer, arguments: Sequence[str], console: Console, blank
         return failed(_wrong_usage(wrong), blank)
     except KeyboardInterrupt:
         return failed(interrupted(), blank)
+    except SystemExit:
+        return Answer({})  # rich ends so when whoever read its help has gone, which is no fault
     except Exception as bug:  # noqa: BLE001 (the last one to catch it; a script still gets its document)
+        if isinstance(bug, BrokenPipeError) and not _is_read(sys.stdout):
+            _let_go(sys.stdout)
+            return Answer({})
         _write(redact("".join(traceback.format_exception(bug))), err=True)
         return _bug(bug, blank)
     return answer if isinstance(answer, Answer) else Answer({})
@@ -198,10 +204,20 @@ def _ends_on_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+def _is_read(stream: TextIO) -> bool:
+    """Whether somebody still reads what is written there."""
+    poll = select.poll()
+    poll.register(stream, 0)
+    return not poll.poll(0)
+
+
 def _write(text: str, *, err: bool) -> None:
     try:
         typer.echo(text, err=err)
     except BrokenPipeError:
-        # Whoever read us has gone. The interpreter flushes once more at its end and would complain about it.
-        stream = sys.stderr if err else sys.stdout
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        _let_go(sys.stderr if err else sys.stdout)
+
+
+def _let_go(stream: TextIO) -> None:
+    """Whoever read it has gone. The interpreter flushes once more at its end and would complain about it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO
+from urllib.parse import urlsplit
 
 import httpx
 from pydantic import SecretStr
@@ -34,6 +35,8 @@ log = logging.getLogger(__name__)
 
 PREFECT_PORT, GATEWAY_PORT, SANDBOX_PORT = 4200, 4280, 4290
 """Taken if they are free and no others are asked for; a home keeps the ports it had."""
+
+LOOPBACK = "127.0.0.1"
 
 SERVER_START_S = 180.0
 """An empty Prefect database takes 12 s on two idle cores, and several times that on busy ones."""
@@ -265,15 +268,17 @@ class _Machine:
         port = {
             "prefect": self._port("prefect", self.ports.prefect, known.get("prefect", PREFECT_PORT)),
             "gateway": self._port("gateway", self.ports.gateway, known.get("gateway", GATEWAY_PORT)),
-            "sandbox": free_port("127.0.0.1", known.get("sandbox", SANDBOX_PORT), neighbours=1),
+            "sandbox": free_port(LOOPBACK, known.get("sandbox", SANDBOX_PORT), neighbours=1),
         }
-        (self.settings.home / "ports.json").write_text(json.dumps(port))
         address = f"http://{_reachable(self.host)}:{port['prefect']}"
         prefect = prefect_environment(self.settings, f"{address}/api")
         # Below this level the server's database driver logs every value, what people type into forms among them.
         served = prefect | {"PREFECT_LOGGING_ROOT_LEVEL": "WARNING"}
         server = self._start("prefect", ["-P", "-m", "prefect", "server", "start", *self._at(port["prefect"])], served)
         there = self._bring_sandbox(port["sandbox"]) if sandbox else None
+        if there is not None:
+            port["sandbox"] = urlsplit(there["api"]).port or port["sandbox"]
+        (self.settings.home / "ports.json").write_text(json.dumps(port))
         environment = settings_environment(self.settings) | prefect
         wait_until(server, lambda: _answers(f"{address}/api/health"), within_s=SERVER_START_S, pause=self.stop.pause)
         self._deploy(environment)
@@ -335,16 +340,28 @@ class _Machine:
 
     def _bring_sandbox(self, port: int) -> dict[str, str]:
         """Run the local TikTok, make the account `demo` with it, and turn the settings to it."""
-        arguments = ["-P", "-m", "airdate", "sandbox", "--host", "127.0.0.1", "--port", str(port)]
-        child = self._start("sandbox", arguments, settings_environment(self.settings))
-        wait_until(child, lambda: child.announced() is not None, within_s=READY_S, pause=self.stop.pause)
-        there = child.announced() or {}
+        there = self._start_sandbox(port)
         changed = _turned_to(there)
         if not self.settings.webhook_secrets:
             changed["webhook_secrets"] = (SecretStr(webhook_secret(self.settings.home)),)
         self.settings = self.settings.model_copy(update=changed)
         add_demo_account(self.settings, there["control"])
         return {name: str(place) for name, place in there.items()}
+
+    def _start_sandbox(self, port: int) -> dict[str, Any]:
+        """Where the local TikTok listens: on other ports if somebody takes these in the second that it needs."""
+        arguments = ["-P", "-m", "airdate", "sandbox", "--host", LOOPBACK, "--port", str(port)]
+        child = self._start("sandbox", arguments, settings_environment(self.settings))
+        try:
+            wait_until(child, lambda: child.announced() is not None, within_s=READY_S, pause=self.stop.pause)
+        except NeedsPerson:
+            if child.alive() or free_port(LOOPBACK, port, neighbours=1) == port:
+                raise
+            log.warning("ports %d and %d were taken while the sandbox started; it takes others", port, port + 1)
+            child.end()
+            self.children.remove(child)
+            return self._start_sandbox(free_port(LOOPBACK, 0, neighbours=1))
+        return child.announced() or {}
 
     def _deploy(self, environment: dict[str, str]) -> None:
         """Bring the server to what is declared; a child too, so that a signal finds us listening."""

@@ -149,14 +149,16 @@ def test_a_document_is_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == '{"ready": true}\n'
 
 
-def test_a_reader_that_left_is_no_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["account list --json", "publish --help"])
+def test_a_reader_that_left_is_no_error(tmp_path: Path, command: str) -> None:
     """`airdate … --json | head -0`: the exit status stays the command's, and nothing complains."""
     done = subprocess.run(
         [
             "/bin/bash",
             "-c",
-            '"$0" -m airdate account list --json 2>err | { exec <&-; sleep 0.1; }; echo ${PIPESTATUS[0]}',
+            '"$0" -m airdate $1 2>err | { exec <&-; sleep 0.1; }; echo ${PIPESTATUS[0]}',
             sys.executable,
+            command,
         ],
         cwd=tmp_path,
         env={**os.environ, "AIRDATE_HOME": str(tmp_path / "home")},
@@ -167,6 +169,31 @@ def test_a_reader_that_left_is_no_error(tmp_path: Path) -> None:
     assert done.stdout.strip() == "0"
     assert "Traceback" not in (tmp_path / "err").read_text()
     assert "Exception ignored" not in (tmp_path / "err").read_text()
+
+
+def test_a_pipe_of_ours_that_broke_is_a_bug_all_the_same(tmp_path: Path) -> None:
+    """Only that whoever reads our output has gone is no fault."""
+    script = (
+        "import sys, typer; from airdate.console import run; app = typer.Typer()\n"
+        "@app.command()\ndef work() -> None: raise BrokenPipeError\n"
+        "sys.exit(run(app, [], {}))"
+    )
+    read = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (read.returncode, "Code: bug" in read.stderr) == (1, True)
+    unread = subprocess.run(
+        [
+            "/bin/bash",
+            "-c",
+            '"$0" -c "$1" 2>err | { exec <&-; sleep 0.1; }; echo ${PIPESTATUS[0]}',
+            sys.executable,
+            script,
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (unread.stdout.strip(), (tmp_path / "err").read_text()) == ("0", "")
 
 
 def test_an_error_for_people_says_what_rule_fix_and_who() -> None:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -236,6 +236,23 @@ def test_a_refusal_that_could_not_be_written_down_lets_no_second_request_go(
     post = steps.walk(watching(airdate, 0), record(airdate, pictures).id)
     assert (post.state, (post.error or {})["code"]) == (PostState.PROCESSING, "init_unknown")
     assert len(sandbox.control.calls("init")) == 1
+
+
+def test_a_slot_that_cannot_be_given_back_makes_no_second_post(
+    airdate: Engine, sandbox: RunningSandbox, pictures: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ledger is away in the moment TikTok answered: an error of it must not pass for one before the request."""
+    real, away = airdate.ledger.write, ["once"]
+
+    def write(*, durable: bool = True) -> AbstractContextManager[Connection]:
+        if away and not durable and len(sandbox.control.calls("init")) == 1:
+            raise Transient("ledger_unreachable", away.pop())
+        return real(durable=durable)
+
+    monkeypatch.setattr(airdate.ledger, "write", write)
+    published_once(sandbox, steps.walk(airdate, record(airdate, pictures).id))
+    assert len(sandbox.control.calls("init")) == 1
+    assert not away
 
 
 @dataclass

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import json
+import socket
 from pathlib import Path
 
+import httpx
 import pytest
 
 from airdate.errors import NeedsPerson
@@ -13,7 +15,7 @@ from airdate.ledger import Ledger, accounts
 from airdate.post import Mode
 from airdate.sandbox.running import RunningSandbox
 from airdate.settings import Settings
-from airdate.up import Addresses, add_demo_account, check_packages, joined, running
+from airdate.up import Addresses, Ports, _Machine, _Stop, add_demo_account, check_packages, joined, running
 
 ADDRESSES = Addresses("http://127.0.0.1:4200", None, None)
 
@@ -89,3 +91,16 @@ def test_only_a_living_up_counts_as_running(home: Path) -> None:
 
 def test_our_packages_are_ours() -> None:
     check_packages()
+
+
+@pytest.mark.e2e
+def test_a_sandbox_whose_port_is_taken_while_it_starts_takes_another(settings: Settings) -> None:
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as thief,  # it came after the look for a free port
+        _Machine.taken_down(settings, "127.0.0.1", Ports(), _Stop()) as machine,
+    ):
+        there = machine._bring_sandbox(thief.getsockname()[1])
+        assert there["api"] != f"http://127.0.0.1:{thief.getsockname()[1]}"
+        assert [child.name for child in machine.children] == ["sandbox"]
+        assert httpx.get(there["page"], trust_env=False).is_success

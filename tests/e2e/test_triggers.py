@@ -75,3 +75,6 @@ def test_an_approval_delivered_three_times_goes_out_once(up: Up, film_url: str) 
     eventually(lambda: len(shown_posts(up, caption)) == 1, within_s=150, what="the approved film is published")
     names = [run["name"] for run in up.prefect("POST", "/flow_runs/filter", {})]
     assert len([name for name in names if caption in name]) == 1
+    shown = partial(up.prefect, "POST", "/events/filter", {"filter": {"event": {"name": ["airdate.asset.approved"]}}})
+    eventually(lambda: caption in str(shown()), within_s=30, what="the approval is in Prefect's event feed")
+    assert len([event for event in shown()["events"] if caption in str(event)]) == 1

@@ -1,4 +1,4 @@
-"""People are told of each pause once: by an event that Prefect's automations can wait for."""
+"""People are told of each pause once, and of each approval: by events that Prefect shows, and automations wait for."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ledger_making import add_account, make_request
 from limit_making import Scene
 from prefect.events.clients import AssertingEventsClient
 
 from airdate import brake
 from airdate.errors import Transient
-from airdate.ledger import Ledger, switches
+from airdate.ledger import Ledger, posts, switches
 from flows import telling
 
 
@@ -33,6 +34,28 @@ def told(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Any:
         return [event for client in AssertingEventsClient.all for event in client.events]
 
     return tell
+
+
+def test_an_approvals_run_has_its_event_which_stays_the_same_when_it_is_told_again(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    AssertingEventsClient.reset()
+    monkeypatch.setattr(telling, "get_events_client", AssertingEventsClient)
+    monkeypatch.setattr(telling, "start_run", lambda post, **_: f"run-of-{post.id}")
+    add_account(ledger)
+    post = posts.record(ledger, make_request("approved"), ["/films/a.mp4"], who="relay")
+    for _ in range(2):
+        assert telling.start_approved(post, at=None, name="demo · a film") == f"run-of-{post.id}"
+    first, again = (event for client in AssertingEventsClient.all for event in client.events)
+    assert (first.event, first.resource.id, first.id) == (telling.APPROVED, f"airdate.post.{post.id}", again.id)
+    assert [related.id for related in first.related] == [f"prefect.flow-run.run-of-{post.id}"]
+    assert (first.payload["post_id"], first.payload["account"]) == (post.id, post.account)
+
+    def away(**_: Any) -> AssertingEventsClient:
+        raise ConnectionError("no answer")
+
+    monkeypatch.setattr(telling, "get_events_client", away)
+    assert telling.start_approved(post, at=None, name="demo · a film"), "the run counts, not its event"
 
 
 def fail_all(scene: Scene) -> None:
