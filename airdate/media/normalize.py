@@ -22,7 +22,7 @@ from airdate.media.profile import Framing, Profile
 from airdate.media.reader import TIMELESS
 from airdate.media.runner import OnProgress, run
 from airdate.media.safe_zones import free_box
-from airdate.media.sound import ENCODER, gain, heard
+from airdate.media.sound import ENCODER, Level, heard, leveled
 from airdate.post import PlanKind
 
 GROUP_S = 2
@@ -131,14 +131,14 @@ def _decoder(plan: Plan, picture: Picture) -> dict[str, Any]:
 def _leveled(plan: Plan, sound: Sound, voice: Any, *, item: str) -> Any:
     """The sound as it is heard, as loud as the profile says."""
 
-    def chain(gain_db: float | None) -> Any:
+    def chain(level: Level | None) -> Any:
         fade_s = CUT_FADE_S if plan.is_shortened else 0.0
-        return heard(voice, sound.channels, plan.seconds, gain_db, fade_s=fade_s)
+        return heard(voice, sound.channels, plan.seconds, level, fade_s=fade_s)
 
     wanted = plan.profile.loudness
     if wanted is None:
         return chain(None)
-    return chain(gain(chain, wanted, channels=sound.channels, item=item, seconds=plan.seconds))
+    return chain(leveled(chain, wanted, channels=sound.channels, item=item, seconds=plan.seconds))
 
 
 def _corner(plan: Plan, probe: Probe, picture: Picture) -> Corner | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,9 @@ difference of a decibel or two in noise."""
 LIMITED_SLOPE = 0.7
 """A limiter lets through about this much of each further decibel."""
 
+FORESEEN_LU = 0.4
+"""A correction by less than this comes out near enough by that rule, and is not listened to again."""
+
 LISTENINGS = 3
 """Measurements of limited sound, at most: each costs a quarter of encoding it."""
 
@@ -47,7 +51,20 @@ SILENCE_LUFS = -60.0
 """Sound below this is noise; raising it helps nobody."""
 
 
-def heard(stream: Any, channels: int, seconds: float, gain_db: float | None, *, fade_s: float = 0.0) -> Any:
+@dataclass(frozen=True, slots=True)
+class Level:
+    """What brings sound to a loudness.
+
+    Attributes:
+        gain_db: decibels.
+        is_limited: whether peaks would pass the ceiling, so that a limiter is needed, which costs a tenth of encoding.
+    """
+
+    gain_db: float
+    is_limited: bool
+
+
+def heard(stream: Any, channels: int, seconds: float, level: Level | None, *, fade_s: float = 0.0) -> Any:
     """The filters between a film's sound and the encoder.
 
     A film's own offset between sound and picture stays: silence is put where the sound begins late.
@@ -59,28 +76,28 @@ def heard(stream: Any, channels: int, seconds: float, gain_db: float | None, *, 
     stream = stream.filter("aresample", **{"async": 1, "first_pts": 0}).filter(
         "aformat", sample_fmts="fltp", sample_rates=RATE, channel_layouts="mono" if channels == 1 else "stereo"
     )
-    if gain_db is not None:
-        stream = stream.filter("volume", f"{gain_db:.2f}dB")
-    if gain_db is not None or channels > MOST_CHANNELS:
+    if level is not None:
+        stream = stream.filter("volume", f"{level.gain_db:.2f}dB")
+    if (level is not None and level.is_limited) or channels > MOST_CHANNELS:
         stream = stream.filter("alimiter", limit=10 ** (CEILING_DB / 20), level=0)
     stream = stream.filter("apad", whole_dur=f"{seconds:.6f}").filter("atrim", end=f"{seconds:.6f}")
     return stream.filter("afade", t="out", st=f"{max(0.0, seconds - fade_s):.6f}", d=fade_s) if fade_s else stream
 
 
-def gain(
-    chain: Callable[[float | None], Any], wanted: float, *, channels: int, item: str, seconds: float
-) -> float | None:
-    """The decibels that bring sound to a loudness, as it will be heard; None for silence.
+def leveled(
+    chain: Callable[[Level | None], Any], wanted: float, *, channels: int, item: str, seconds: float
+) -> Level | None:
+    """What brings sound to a loudness, as it will be heard; None for silence.
 
     A measurement and a constant gain cost a quarter of two passes of a loudness normaliser, and sound the same. Where
     the peaks would clip, the limiter takes loudness away with them; what it took is added until the sum is right.
 
     Args:
-        chain: makes the filters between the source and the encoder for a gain.
+        chain: makes the filters between the source and the encoder for a level.
     """
 
-    def measured(gain_db: float | None) -> tuple[float | None, float]:
-        stream = chain(gain_db).filter("aresample", LISTENED_RATES[min(channels, MOST_CHANNELS)])
+    def measured(level: Level | None) -> tuple[float | None, float]:
+        stream = chain(level).filter("aresample", LISTENED_RATES[min(channels, MOST_CHANNELS)])
         node = graph.output(stream.filter("ebur128", framelog="verbose", peak="sample"), "-", f="null")
         arguments = node.global_args("-hide_banner", "-v", "info").compile(cmd=program())
         tail = run(list(arguments), item=item, seconds=seconds)
@@ -89,16 +106,18 @@ def gain(
     loudness, peak_db = measured(None)
     if loudness is None or loudness < SILENCE_LUFS:
         return None
-    gain_db = wanted - loudness
-    if peak_db + gain_db <= CEILING_DB + UNHEARD_DB:
-        return gain_db
+    loudest_db = peak_db + wanted - loudness
+    level = Level(wanted - loudness, loudest_db > CEILING_DB)
+    if loudest_db <= CEILING_DB + UNHEARD_DB:
+        return level
     for _ in range(LISTENINGS):
-        loudness, _ = measured(gain_db)
+        loudness, _ = measured(level)
         missing = wanted - loudness if loudness is not None else 0.0
-        if abs(missing) <= CLOSE_LU:
+        if abs(missing) > CLOSE_LU:
+            level = replace(level, gain_db=level.gain_db + missing / LIMITED_SLOPE)
+        if abs(missing) <= FORESEEN_LU:
             break
-        gain_db += missing / LIMITED_SLOPE
-    return gain_db
+    return level
 
 
 def _told(tail: Iterable[str], pattern: str) -> float | None:
@@ -121,15 +140,15 @@ def add_music(
 ) -> tuple[str, ...]:
     """Put music under a silent film: looped or cut to its length, faded in and out; the picture is copied."""
 
-    def chain(gain_db: float | None) -> Any:
+    def chain(level: Level | None) -> Any:
         played = source(music, None, format_whitelist=MUSIC_FORMATS, stream_loop=-1)["a:0"]
-        played = heard(played, 2, seconds, gain_db, fade_s=FADE_S)
+        played = heard(played, 2, seconds, level, fade_s=FADE_S)
         return played.filter("afade", t="in", d=FADE_S)
 
-    gain_db = None if loudness is None else gain(chain, loudness, channels=2, item=music.name, seconds=seconds)
+    level = None if loudness is None else leveled(chain, loudness, channels=2, item=music.name, seconds=seconds)
     node = graph.output(
         graph.input(f"file:{silent.absolute()}")["v"],
-        chain(gain_db),
+        chain(level),
         f"file:{part.absolute()}",
         **container,
         **{"c:v": "copy"},

@@ -106,13 +106,14 @@ def _sound_checks(output: Probe, picture: Picture) -> list[tuple[bool, str]]:
 
 
 def decode_whole(output: Probe, *, item: str) -> None:
-    """Decode every picture and sample of an encode: six hundredths of what making it cost. Raises as `run` does."""
+    """Decode every picture and sample of an encode. Raises as `run` does.
+
+    In one thread, and without smoothing the edges between blocks, which finds nothing: a fifth less work, for a wait of
+    a tenth of the film's length.
+    """
     place = f"file:{Path(output.path).absolute()}"
-    run(
-        [program(), *QUIET, "-xerror", "-f", "mov", "-i", place, "-f", "null", "-"],
-        item=item,
-        seconds=output.duration_s,
-    )
+    reading = ("-threads", "1", "-skip_loop_filter", "all", "-f", "mov", "-i", place)
+    run([program(), *QUIET, "-xerror", *reading, "-f", "null", "-"], item=item, seconds=output.duration_s)
 
 
 def decode_parts(output: Probe, *, item: str, keys_only: bool = False) -> None:
