@@ -110,18 +110,13 @@ def revoke(engine: Engine, name: str) -> Account:
         return account
     with open_tiktok(engine) as tiktok:
         access_token = _last_token(engine, tiktok, account)
-        with locked(ledger, lock_of(name)):
-            held = accounts.secrets(ledger, name)
-            if access_token is not None:
-                _end(tiktok, account, held.client_secret, held.access_token or access_token)
-            stopped = NeedsPerson(
-                REVOKED,
-                "the consent was ended here",
-                item=name,
-                rule="a post goes out only with the creator's consent",
-                fix=f"`airdate account connect {name}` asks for a new one",
-            )
-            accounts.erase(ledger, name, stopped.as_dict())
+        try:
+            _end(engine, tiktok, account, access_token)
+        except NeedsPerson as refused:
+            if refused.code not in oauth.NOT_KNOWN:
+                raise
+            # It died before its time: by an earlier try that could not write this down, or by the creator's own hand.
+            _end(engine, tiktok, account, _last_token(engine, tiktok, account, refused=access_token))
     return accounts.get(ledger, name)
 
 
@@ -208,23 +203,37 @@ def _check_scopes(wish: Wish, granted: tuple[str, ...]) -> None:
         )
 
 
-def _end(tiktok: TikTok, account: Account, client_secret: str, access_token: str) -> None:
-    try:
-        oauth.revoke(tiktok, account.client_key, client_secret, access_token)
-    except NeedsPerson as refused:
-        # The creator may have removed the app: that is why the account is stopped, and there is nothing left to end.
-        if account.blocked is None or refused.code not in oauth.NOT_KNOWN:
-            raise
+def _end(engine: Engine, tiktok: TikTok, account: Account, access_token: str | None) -> None:
+    """End the consent at TikTok, if there is a token left to do it by, and forget it here."""
+    ledger, name = engine.ledger, account.name
+    with locked(ledger, lock_of(name)):
+        if access_token is not None:
+            held = accounts.secrets(ledger, name)
+            oauth.revoke(tiktok, account.client_key, held.client_secret, held.access_token or access_token)
+        stopped = NeedsPerson(
+            REVOKED,
+            "the consent was ended here",
+            item=name,
+            rule="a post goes out only with the creator's consent",
+            fix=f"`airdate account connect {name}` asks for a new one",
+        )
+        accounts.erase(ledger, name, stopped.as_dict())
 
 
-def _last_token(engine: Engine, tiktok: TikTok, account: Account) -> str | None:
-    """An access token that TikTok still knows, by which it ends the consent; None when the consent is dead already."""
+def _last_token(engine: Engine, tiktok: TikTok, account: Account, *, refused: str | None = None) -> str | None:
+    """An access token that TikTok still knows, by which it ends the consent; None when the consent is dead already.
+
+    Args:
+        refused: one that TikTok did not know.
+    """
     ledger: Ledger = engine.ledger
     if account.blocked is not None:
         held = accounts.secrets(ledger, account.name).access_token
         alive = account.access_expires_at is None or account.access_expires_at > ledger.now()
-        return held if alive else None
+        return held if alive and held != refused else None
     try:
+        if refused is not None:
+            return tokens.replaced(ledger, tiktok, account.name, refused, engine.pause)
         return tokens.fresh(ledger, tiktok, account.name, engine.pause)
     except GrantRefused:
         return None

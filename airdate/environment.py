@@ -85,7 +85,7 @@ def webhook_secret(home: Path) -> str:
     """The secret of this home's rehearsals, made once (mode 0600)."""
     path = home / WEBHOOK_SECRET_FILE
     if not path.exists():
-        draft = path.with_suffix(f".{os.getpid()}")
+        draft = path.with_suffix(f".{secrets.token_hex(8)}")
         with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123
             file.write("whsec_" + base64.b64encode(secrets.token_bytes(32)).decode())
         draft.replace(path)

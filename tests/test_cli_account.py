@@ -20,6 +20,7 @@ from sqlalchemy import update
 from airdate import cli, connecting
 from airdate.console import run
 from airdate.engine import Engine
+from airdate.errors import Transient
 from airdate.ledger import accounts
 from airdate.ledger.schema import accounts as table
 from airdate.sandbox.running import RunningSandbox
@@ -384,6 +385,22 @@ def test_revoke_of_a_consent_that_the_creator_ended(
     sandbox.control.disconnect("demo")
     status, account, _ = airdate("account", "revoke", "demo")
     assert (status, account["blocked"]["code"]) == (0, "revoked")
+
+
+def test_revoke_is_finished_by_a_second_try_when_the_first_died_after_tiktoks_answer(
+    airdate: Command, browser: Callable[..., Path], sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connected(airdate, browser)
+
+    def away(*_: object) -> None:
+        raise Transient("ledger_unreachable", "the ledger is away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(accounts, "erase", away)
+        assert airdate("account", "revoke", "demo")[0] == 5
+    assert len(sandbox.control.calls("revoke")) == 1
+    status, account, err = airdate("account", "revoke", "demo")
+    assert (status, account["blocked"]["code"]) == (0, "revoked"), err
 
 
 def _expire(**values: object) -> None:

@@ -10,7 +10,7 @@ from ledger_making import add_account, make_request
 
 from airdate import decisions, pulling, steps
 from airdate.engine import Engine
-from airdate.errors import NeedsPerson
+from airdate.errors import NeedsPerson, Transient
 from airdate.ledger import Ledger, posts, pulls, submissions
 from airdate.ledger.leases import Lease, claim
 from airdate.ledger.posts import Post
@@ -110,6 +110,22 @@ def begun(ledger: Ledger, lease: Lease, to: SubmissionState = SubmissionState.AS
 def only(ledger: Ledger, post: Post) -> Submission:
     (submission,) = submissions.of_post(ledger, post.id)
     return submission
+
+
+@pytest.mark.parametrize("state", [SubmissionState.OPEN, SubmissionState.COMMITTING])
+def test_no_pull_begins_beside_an_upload_that_may_go_live(
+    engine: Engine, post: Post, lease: Lease, state: SubmissionState
+) -> None:
+    """A slideshow was under way when the settings came that make it a photo post; an old rendition takes that road."""
+    upload = submissions.intend(
+        engine.ledger, post.id, lease.epoch, mode=Mode.DIRECT, sha256="a" * 64, plan=(10, 10, 1)
+    )
+    for each in (SubmissionState.ASKED, SubmissionState.OPEN, state):
+        upload = submissions.move(engine.ledger, upload, lease.epoch, each)
+    with pytest.raises(Transient) as caught:
+        begun(engine.ledger, lease)
+    assert caught.value.code == "submission_unsettled"
+    assert only(engine.ledger, post).state is state
 
 
 def test_what_was_only_intended_is_abandoned(engine: Engine, post: Post, lease: Lease) -> None:

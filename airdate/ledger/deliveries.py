@@ -57,7 +57,7 @@ def waiting(ledger: Ledger, source: str) -> list[Delivery]:
     found = []
     for row in rows:
         try:
-            found.append(Delivery(row.id, row.source, ledger.vault.unseal(row.body).encode()))
+            found.append(Delivery(row.id, row.source, ledger.vault.read(row.body).encode()))
         except NeedsPerson as sealed:
             log.error("delivery %s cannot be opened: %s", row.id, sealed)
     return found

@@ -63,7 +63,11 @@ class Lease:
     ) -> None:
         self._stop.set()
         self._thread.join()
-        self._update(lease_owner=None, lease_until=None)
+        try:
+            self._update(lease_owner=None, lease_until=None)
+        except Transient as away:
+            # What was done under it is in the ledger; an error of its end would hide that, and what stopped the work.
+            log.warning("the lease of %s ends by itself: %s", self.post_id, away)
 
     def check(self) -> None:
         """Raise `LeaseLost` unless this lease still is the one in force.

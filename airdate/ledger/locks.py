@@ -9,6 +9,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
@@ -33,7 +34,8 @@ def locked(ledger: Ledger, name: str) -> Iterator[None]:
     """
     digest = hashlib.sha256(name.encode()).digest()
     if ledger.is_sqlite:
-        folder = ledger.home / "locks"
+        # Beside the database: two homes of this host may share one, and must not refresh one account at once.
+        folder = Path(ledger.engine.url.database or ledger.home / "ledger.db").parent / "locks"
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / f"{digest.hex()[:24]}.lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)

@@ -13,9 +13,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
+from airdate.errors import Transient
 from airdate.ledger.database import Ledger
 from airdate.ledger.schema import posts, submissions
-from airdate.ledger.transitions import LeaseLost, move_submission
+from airdate.ledger.transitions import SETTLED, LeaseLost, move_submission
 from airdate.post import Mode, SubmissionState, Transfer
 
 Gate = Callable[[Connection], None]
@@ -97,10 +98,15 @@ def intend(
     Args:
         plan: size, chunk size and chunk count; the last two are 0 for a pull.
         gate: asked in the same transaction; what it raises leaves nothing written.
+
+    Raises:
+        LeaseLost: the epoch is no longer the ledger's.
+        Transient: an earlier submission of the post may still go live.
     """
     size, chunk_size, chunk_count = plan
     with ledger.write() as connection:
         fence(connection, post_id, epoch)
+        _check_settled(connection, post_id)
         gate(connection)
         now = ledger.now()
         row = connection.execute(
@@ -200,6 +206,18 @@ def fence(connection: Connection, post_id: str, epoch: int) -> None:
     ).scalar_one()
     if now_epoch != epoch:
         raise LeaseLost(post_id)
+
+
+def _check_settled(connection: Connection, post_id: str) -> None:
+    """The rule against two posts, kept where it cannot be passed by, whatever road a worker believes to be on."""
+    if any(each.state not in SETTLED for each in of(connection, post_id)):
+        raise Transient(
+            "submission_unsettled",
+            "an earlier request of this post may still go live, so none was begun beside it",
+            item=post_id,
+            rule="a new submission only when every earlier one is failed or abandoned",
+            fix="nothing: the post goes on with the earlier one by itself",
+        )
 
 
 def _submission(row: Row[Any]) -> Submission:

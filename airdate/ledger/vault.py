@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -15,7 +16,7 @@ KEY_FILE = "secret.key"
 
 
 class Vault:
-    """Seals and opens secrets with one key; every opened value is registered for redaction."""
+    """Seals and opens secrets with one key; every secret that is opened is registered for redaction."""
 
     def __init__(self, key: str) -> None:
         try:
@@ -53,13 +54,21 @@ class Vault:
         return self._fernet.encrypt(secret.encode())
 
     def unseal(self, sealed: bytes) -> str:
-        """The secret again.
+        """The secret again, registered for redaction.
+
+        Raises:
+            NeedsPerson: it was sealed with another key.
+        """
+        return register(self.read(sealed))
+
+    def read(self, sealed: bytes) -> str:
+        """A text that was sealed because secrets are in it; as a whole it is none, and would only slow redaction down.
 
         Raises:
             NeedsPerson: it was sealed with another key.
         """
         try:
-            return register(self._fernet.decrypt(sealed).decode())
+            return self._fernet.decrypt(sealed).decode()
         except InvalidToken:
             raise NeedsPerson(
                 "secret_key_wrong",
@@ -74,7 +83,8 @@ def _key_of(home: Path) -> str:
     path = home / KEY_FILE
     home.mkdir(parents=True, exist_ok=True)
     if not path.exists():
-        draft = path.with_suffix(f".{os.getpid()}")
+        # A container's processes have the same few numbers at each start; one that died here must stop none of them.
+        draft = path.with_suffix(f".{secrets.token_hex(8)}")
         with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123
             file.write(Fernet.generate_key())
             file.flush()

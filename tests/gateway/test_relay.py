@@ -13,6 +13,7 @@ from approval_making import FILM_SHA256, FILM_URL, NOW, Runs, make_body
 from ledger_making import add_account
 from sqlalchemy import select
 
+from airdate import redact
 from airdate.engine import Engine
 from airdate.errors import NeedsPerson, Transient, WrongUsage
 from airdate.gateway.approval import read_approval
@@ -412,6 +413,17 @@ def test_a_post_that_went_on_gets_no_second_run(engine: Engine, runs: Runs) -> N
 
     assert list(runs.made) == [(post.id, 1)]
     assert the_post(engine).state is PostState.HELD
+
+
+def test_the_bodies_of_deliveries_are_no_secrets_to_remember(
+    engine: Engine, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each would be looked for in every later line of the log, for as long as the gateway lives."""
+    known: set[str] = set()
+    monkeypatch.setattr(redact, "_known", known)
+    deliver(engine, make_body(asset_id="a" * 200))
+    assert relay(engine, runs) == 0
+    assert not [each for each in known if "a" * 200 in each]
 
 
 def test_the_log_tells_the_story_without_bodies_and_urls(

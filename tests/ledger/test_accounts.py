@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -59,6 +61,14 @@ def test_the_key_file_is_private_and_made_once(settings: Settings) -> None:
     path = settings.home / KEY_FILE
     assert path.stat().st_mode & 0o777 == 0o600
     assert Vault.open(settings).unseal(sealed) == "x" * 20
+
+
+def test_what_a_process_that_died_left_beside_the_key_stops_nobody(settings: Settings) -> None:
+    settings.home.mkdir(parents=True, exist_ok=True)
+    (settings.home / KEY_FILE).with_suffix(f".{os.getpid()}").touch()
+    with ThreadPoolExecutor(8) as pool:
+        vaults = list(pool.map(Vault.open, [settings] * 8))
+    assert {vault.unseal(vaults[0].seal("x" * 20)) for vault in vaults} == {"x" * 20}
 
 
 def test_another_key_says_so() -> None:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from ledger_making import plan_post
 
+from airdate.errors import Transient
 from airdate.ledger import Ledger, posts, submissions
 from airdate.ledger.leases import Holder, Lease, claim, claim_or_wait
 from airdate.ledger.owner import host, is_gone, new_owner
@@ -69,6 +70,27 @@ def test_leaving_a_lease_frees_the_post(ledger: Ledger) -> None:
     with first:
         assert isinstance(claim(ledger, post.id, 30), Holder)
     assert isinstance(claim(ledger, post.id, 30), Lease)
+
+
+def test_a_lease_that_cannot_be_given_back_hides_nothing(
+    ledger: Ledger, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease = claim(ledger, plan_post(ledger).id, 30)
+    assert isinstance(lease, Lease)
+
+    def work() -> None:
+        monkeypatch.setattr(ledger, "write", away)
+        raise ValueError("what stopped the work")
+
+    def away(**_: object) -> None:
+        raise Transient("ledger_unreachable", "the database is away")
+
+    with pytest.raises(ValueError, match="what stopped the work"), lease:
+        work()
+    monkeypatch.undo()
+    assert isinstance(claim(ledger, lease.post_id, 30), Holder)
+    clock.advance(31)
+    assert isinstance(claim(ledger, lease.post_id, 30), Lease)
 
 
 def test_a_killed_process_of_this_host_is_dead_at_once(ledger: Ledger) -> None:

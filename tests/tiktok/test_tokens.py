@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -11,6 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from ledger_making import plan_post
 from sqlalchemy import create_engine, event, update
 from sqlalchemy.exc import OperationalError
 from token_using import die_at_the_write, use_in_threads
@@ -227,6 +229,29 @@ def test_a_consent_that_could_not_be_stored_is_taken_up(pointed: Settings, ledge
     assert (account.kind, account.privacy, account.scopes) == ("direct audited", Privacy.SELF_ONLY, ("video.publish",))
 
 
+def test_a_kept_consent_of_another_creator_stops_nothing(pointed: Settings, ledger: Ledger) -> None:
+    found = accounts.get(ledger, "demo")
+    other = Consented(
+        "demo", found.api_url, "ck", "CANARY-SECRET", "another", audited=True, mode=Mode.DIRECT, privacy=None
+    )
+    with away(ledger), pytest.raises(Transient):
+        grants.store(ledger, Kept("demo", "ck:another", 0, make_grant(ledger), other), lambda _seconds: None)
+    plan_post(ledger)
+    assert use(pointed, ledger) != "act.kept-one"
+    assert accounts.get(ledger, "demo").open_id == found.open_id
+
+
+def test_a_kept_consent_of_an_account_that_is_gone_stops_nothing(ledger: Ledger) -> None:
+    gone = Consented("gone", "http://a", "ck", "CANARY-SECRET", "oid", audited=True, mode=Mode.DIRECT, privacy=None)
+    with pytest.MonkeyPatch.context() as killed:
+        killed.setattr(grants, "_write", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            grants.store(ledger, Kept("gone", "ck:oid", 3, make_grant(ledger), gone), lambda _seconds: None)
+    assert grants.kept_names(ledger) == ["gone"]
+    assert not grants.take_up(ledger, "gone")
+    assert sealed(ledger) == []
+
+
 def test_a_kept_grant_that_cannot_be_read_stops_nothing(pointed: Settings, ledger: Ledger) -> None:
     with away(ledger), pytest.raises(Transient):
         grants.store(ledger, keep(ledger), lambda _seconds: None)
@@ -257,6 +282,21 @@ def test_postgresql_may_go_away_while_the_lock_is_held(
         assert use(pointed, ledger)
     with locked(ledger, "x"):
         assert accounts.secrets(ledger, "demo").version == 1
+
+
+def test_homes_that_share_a_ledger_share_its_locks(ledger: Ledger) -> None:
+    other, entered = Ledger(ledger.engine, ledger.vault, ledger.home.with_name("other")), threading.Event()
+
+    def enter() -> None:
+        with locked(other, "x"):
+            entered.set()
+
+    waiter = threading.Thread(target=enter)
+    with locked(ledger, "x"):
+        waiter.start()
+        assert not entered.wait(0.3)
+    assert entered.wait(10)
+    waiter.join()
 
 
 def test_a_lock_of_a_database_that_is_away_is_temporary(ledger: Ledger) -> None:

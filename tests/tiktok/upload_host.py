@@ -115,8 +115,10 @@ def say(connection: socket.socket, status: int, body: bytes = b"", **headers: st
 
 
 def take(host: Host, connection: socket.socket, put: Put) -> bool:
-    """What TikTok does: the next range in order, else 416."""
+    """What TikTok does: the next range in order, else 416; nothing of a body that breaks off."""
     read(connection, put)
+    if len(put.body) < int(put.headers["content-length"]):
+        return False
     first, _ = put.range
     if first != len(host.film):
         say(connection, 416, Content_Range=f"bytes 0-{len(host.film)}/{host.total}")
