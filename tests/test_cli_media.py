@@ -165,6 +165,10 @@ def test_pictures_never_take_the_place_of_a_source(airdate: Command, photos: lis
     status, document = airdate("prepare", source, "-o", tmp_path / "out.mp4", "--pictures", tmp_path)
     assert (status, document["error"]["code"]) == (2, "out_is_source")
     assert source.read_bytes() == photos[0].read_bytes()
+    (folder := tmp_path / "folder").mkdir()
+    status, document = airdate("prepare", source, "-o", folder / "cover.jpg", "--pictures", folder)
+    assert (status, document["error"]["code"]) == (2, "out_is_picture")
+    assert list(folder.iterdir()) == []
 
 
 def test_a_refused_film_leaves_what_was_there(airdate: Command, tmp_path: Path) -> None:

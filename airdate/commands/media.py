@@ -127,11 +127,12 @@ def prepare(sources: Sequence[str], out: Path, making: Making, pictures: Path | 
         pictures: folder for the cover, a contact sheet and what came in beside what goes out; None for none.
 
     Raises:
-        WrongUsage: an option makes no sense, or `out` cannot be written.
+        WrongUsage: an option makes no sense, or `out` cannot be written, or is where a picture goes.
         AirdateError: a source cannot be had, or no film can be made of it.
     """
     profile = making.resolved()
     _check_out(out)
+    _check_not_picture(out, pictures)
     settings = load_settings()
     with TemporaryDirectory(prefix=".airdate-", dir=out.absolute().parent) as folder, bars() as tell:
         originals = []
@@ -163,6 +164,17 @@ def _check_out(out: Path) -> None:
             item=str(out),
             rule="--out names a file in a folder that can be written to",
             fix="name another file, or make the folder",
+        )
+
+
+def _check_not_picture(out: Path, pictures: Path | None) -> None:
+    if pictures is not None and out.resolve() in [(pictures / name).resolve() for name in NAMES]:
+        raise WrongUsage(
+            "out_is_picture",
+            "a picture for people is written there, over the film",
+            item=str(out),
+            rule=f"the pictures are named {', '.join(NAMES)}",
+            fix="name another file, or another folder for the pictures",
         )
 
 

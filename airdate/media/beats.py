@@ -13,6 +13,7 @@ from math import log1p
 from pathlib import Path
 from typing import Any
 
+from airdate.media.ffmpeg import MUSIC_FORMATS
 from airdate.media.reader import nameless
 
 RATE = 8000
@@ -48,17 +49,21 @@ def find(path: str, seconds: float) -> Iterator[dict[str, Any]]:
 
 
 def _loudness(path: Path, seconds: float) -> list[float]:
-    """The logarithm of the mean amplitude of each step."""
+    """The logarithm of the mean amplitude of each step; nothing where it cannot be decoded."""
     import av  # noqa: PLC0415  (what only counts needs no decoder)
 
     samples = array("h")
-    with nameless(path) as file, av.open(file, "r") as container:
-        resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
-        for frame in container.decode(audio=0):
-            for piece in resampler.resample(frame):
-                samples.frombytes(bytes(piece.planes[0])[: 2 * piece.samples])
-            if len(samples) >= seconds * RATE:
-                break
+    options = {"format_whitelist": MUSIC_FORMATS, "protocol_whitelist": "file"}
+    try:
+        with nameless(path) as file, av.open(file, "r", options=options) as container:
+            resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
+            for frame in container.decode(audio=0):
+                for piece in resampler.resample(frame):
+                    samples.frombytes(bytes(piece.planes[0])[: 2 * piece.samples])
+                if len(samples) >= seconds * RATE:
+                    break
+    except (av.error.FFmpegError, LookupError, ValueError):
+        return []  # what cannot be decoded is refused by name when it is put under the film
     return [log1p(sum(map(abs, samples[at : at + HOP])) / HOP) for at in range(0, len(samples) - HOP + 1, HOP)]
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from PIL import Image, ImageCms
 
 from airdate.errors import Refused
+from airdate.media.exif import TURNS, orientation
 from airdate.media.photos import FORMATS, read_facts, read_photo
 from airdate.media.stripping import stripped_jpeg, stripped_webp
 
@@ -31,8 +32,6 @@ QUALITY = 95
 
 SUFFIXES = {"JPEG": ".jpg", "WEBP": ".webp"}
 """What TikTok takes (Media Transfer Guide); everything else becomes JPEG."""
-
-_ORIENTATION = 0x0112
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +121,7 @@ def _look(path: Path, name: str) -> Found:
             f"{kind} → JPEG, because TikTok takes JPEG and WebP only": kind not in SUFFIXES,
             f"{found.size[0]}×{found.size[1]} → {width}×{height}, because TikTok takes {SHORT_SIDE} pixels on the "
             f"shorter side and {LONG_SIDE} on the longer at most": found.size != (width, height),
-            "turned by a tag → turned in the picture itself": _orientation(image) != 1,
+            "turned by a tag → turned in the picture itself": orientation(image) in TURNS,
             "other colours → sRGB, which every phone shows alike": _is_wide(image, profile),
             "transparent → over white": image.has_transparency_data,
             "moving → its first picture": kind == "WEBP" and getattr(image, "n_frames", 1) > 1,
@@ -130,13 +129,6 @@ def _look(path: Path, name: str) -> Found:
             f"{size:,} bytes → at most {MAX_BYTES:,}": kind in SUFFIXES and size > MAX_BYTES,
         }
     return Found(kind, found.size, tuple(words for words, applies in checks.items() if applies), bool(profile))
-
-
-def _orientation(image: Image.Image) -> int:
-    try:
-        return int(image.getexif().get(_ORIENTATION, 1))
-    except (ValueError, TypeError, SyntaxError, OSError):
-        return 1
 
 
 def _is_wide(image: Image.Image, profile: bytes | None) -> bool:

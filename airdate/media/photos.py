@@ -8,12 +8,15 @@ from __future__ import annotations
 import io
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 from pillow_heif import register_heif_opener
 
 from airdate.errors import Refused
+from airdate.media.exif import LYING, TURNS, orientation
 from airdate.media.profile import MAX_PHOTO_BYTES, MAX_PHOTO_MEMORY, MAX_PHOTO_PIXELS
 from airdate.media.titles import read_caption
 
@@ -28,9 +31,23 @@ FORMATS = tuple(name for name in _WANTED if name in Image.OPEN)
 GROUND = (255, 255, 255)
 """What shows through transparent parts."""
 
-_ORIENTATION = 0x0112
-_BYTES_A_PIXEL = {"JPEG": 4, "MPO": 4, "HEIF": 8, "AVIF": 8, "WEBP": 8, "GIF": 5}
-"""Memory of decoding, measured; what is not listed takes the picture once more while it is converted."""
+_PHOTOMETRIC, _MIN_IS_WHITE = 262, 0
+"""A TIFF's tag, and its value for a negative."""
+
+_PLAIN_GAMMA = 0.05
+"""A PNG whose gamma is this near to sRGB's is taken for sRGB, as browsers do."""
+
+_BYTES_A_PIXEL = {"HEIF": 8, "AVIF": 8, "WEBP": 8, "JPEG2000": 20}
+"""Memory of decoding, measured, of formats whose libraries hold a copy of their own."""
+
+_BYTES_OF_MODE = {"1": 2, "L": 1, "P": 5, "I;16": 6, "I;16B": 6, "LA": 8, "PA": 9, "RGBA": 8}
+"""Of all others, by what Pillow makes of them: the picture, and what it becomes for resizing. Else it is 4."""
+
+_BYTES_TRANSPARENT = 12
+"""Where one colour stands for transparency."""
+
+MOST_OVER = 4
+"""How many frames a covering photo may reach over; of a strip of one pixel by ten thousand it would be thousands."""
 
 _SRGB = ImageCms.createProfile("sRGB")
 
@@ -44,41 +61,40 @@ def read_facts(path: Path, name: str) -> dict[str, Any] | None:
     try:
         with warnings.catch_warnings(), Image.open(path, formats=FORMATS) as image:
             warnings.simplefilter("ignore")
-            if getattr(image, "n_frames", 1) > 1 and image.format in ("PNG", "GIF"):
+            if image.format in ("PNG", "GIF") and getattr(image, "n_frames", 1) > 1:
                 return None
             width, height = image.size
-            if _orientation(image) >= 5:
+            _check_size(image, path.stat().st_size, name)
+            if orientation(image) in LYING:
                 width, height = height, width
-            found = image.format or "?"
-            memory = _memory(image)
-            caption = read_caption(image)
+            return {"format": image.format or "?", "width": width, "height": height, "caption": read_caption(image)}
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, LookupError, EOFError):
         return None
-    size = path.stat().st_size
-    if width * height > MAX_PHOTO_PIXELS or size > MAX_PHOTO_BYTES or memory > MAX_PHOTO_MEMORY:
+
+
+def _check_size(image: ImageFile.ImageFile, size: int, name: str) -> None:
+    """Raise `Refused` before anything that could decode a pixel of a picture that is too large."""
+    memory = _memory(image)
+    if image.width * image.height > MAX_PHOTO_PIXELS or size > MAX_PHOTO_BYTES or memory > MAX_PHOTO_MEMORY:
         raise Refused(
             "photo_too_large",
-            f"the photo has {width}×{height} pixels and {size:,} bytes, and needs {memory:,} bytes to decode",
+            f"the photo has {image.width}×{image.height} pixels and {size:,} bytes, and decoding it takes {memory:,}",
             item=name,
-            rule=f"at most {MAX_PHOTO_PIXELS:,} pixels, {MAX_PHOTO_BYTES:,} bytes, and {MAX_PHOTO_MEMORY:,} to decode",
+            rule=f"at most {MAX_PHOTO_PIXELS:,} pixels, {MAX_PHOTO_BYTES:,} bytes, and {MAX_PHOTO_MEMORY:,} of memory",
             fix="export it smaller; 1920 pixels on the longer side are all that TikTok shows",
         )
-    return {"format": found, "width": width, "height": height, "caption": caption}
 
 
-def _orientation(image: Image.Image) -> int:
-    try:
-        return int(image.getexif().get(_ORIENTATION, 1))
-    except (ValueError, TypeError, SyntaxError, OSError):
-        return 1
-
-
-def _memory(image: Image.Image) -> int:
+def _memory(image: ImageFile.ImageFile) -> int:
     """Bytes that decoding takes. A JPEG is decoded smaller; a progressive one is held whole all the same."""
     pixels, kind = image.width * image.height, image.format or ""
-    if kind in ("JPEG", "MPO"):
-        return pixels * (6 if image.info.get("progressive") else 0) + pixels * 4 // (4 if pixels > 20_000_000 else 1)
-    return pixels * _BYTES_A_PIXEL.get(kind, 4)
+    if isinstance(image, JpegImageFile):
+        parts = [across * down for _, across, down, _ in image.layer]
+        whole = 2 * sum(parts) / max(1, *parts) if image.info.get("progressive") else 0
+        return int(pixels * (whole + 4 / (4 if pixels > 20_000_000 else 1)))
+    if kind in _BYTES_A_PIXEL:
+        return pixels * _BYTES_A_PIXEL[kind]
+    return pixels * (_BYTES_TRANSPARENT if "transparency" in image.info else _BYTES_OF_MODE.get(image.mode, 4))
 
 
 def read_photo(path: Path, name: str, *, frame: tuple[int, int], cover: bool = False) -> Image.Image:
@@ -88,7 +104,7 @@ def read_photo(path: Path, name: str, *, frame: tuple[int, int], cover: bool = F
 
     Args:
         frame: width and height it shall fit into.
-        cover: let it cover the frame instead, and stand over.
+        cover: let it cover the frame instead, and stand over, by its middle four frames at most.
 
     Raises:
         Refused: it cannot be decoded to its end.
@@ -96,20 +112,20 @@ def read_photo(path: Path, name: str, *, frame: tuple[int, int], cover: bool = F
     try:
         with warnings.catch_warnings(), Image.open(path, formats=FORMATS) as image:
             warnings.simplefilter("ignore")
-            room = (frame[1], frame[0]) if _orientation(image) >= 5 else frame
+            lies = orientation(image)
+            room = (frame[1], frame[0]) if lies in LYING else frame
             factors = (room[0] / image.width, room[1] / image.height)
             factor = max(factors) if cover else min(factors)
             size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
+            kept = (min(size[0], MOST_OVER * room[0]), min(size[1], MOST_OVER * room[1]))
             image.draft("RGB", size)
             image.load()
-            picture = _eight_bit(image)
-            if picture.size != size:
-                resized = picture.resize(size, Image.Resampling.LANCZOS)
-                resized.info = picture.info
-                if _ORIENTATION in (exif := image.getexif()):
-                    resized.getexif()[_ORIENTATION] = exif[_ORIENTATION]
-                picture = resized
-            return _opaque(_srgb(ImageOps.exif_transpose(picture)))
+            picture = _full_colour(image)
+            if not picture.size == size == kept:
+                picture = picture.resize(kept, Image.Resampling.LANCZOS, _middle(picture.size, size, kept))
+            if lies in TURNS:
+                picture = picture.transpose(TURNS[lies])
+            return _opaque(_srgb(_eight_bit(picture, image)))
     except (OSError, SyntaxError, ValueError, LookupError, EOFError, ImageCms.PyCMSError) as failed:
         raise Refused(
             "photo_damaged",
@@ -120,27 +136,45 @@ def read_photo(path: Path, name: str, *, frame: tuple[int, int], cover: bool = F
         ) from None
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """Sixteen-bit grey scaled down, which Pillow would clip to white; palettes and bits as full colour."""
-    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        scaled = image.convert("F").point(lambda value: value / 257)
-        grey = scaled.convert("L")
-        grey.info = image.info
-        return grey
-    if image.mode in ("P", "PA", "1"):
-        return image.convert("RGBA" if image.mode == "PA" or "transparency" in image.info else "RGB")
-    if image.mode in ("RGB", "L") and "transparency" in image.info:
+def _middle(whole: tuple[int, int], size: tuple[int, int], kept: tuple[int, int]) -> tuple[float, float, float, float]:
+    """The box of the whole picture that gives what is kept of a size in which all of it would be shown."""
+    width, height = (whole[0] * kept[0] / size[0], whole[1] * kept[1] / size[1])
+    left, top = (whole[0] - width) / 2, (whole[1] - height) / 2
+    return left, top, left + width, top + height
+
+
+def _full_colour(image: Image.Image) -> Image.Image:
+    """Palettes as full colour and deep grey as numbers, which can be resized."""
+    if image.mode.startswith("I"):
+        return image.convert("F")
+    if "transparency" in image.info or image.mode == "PA":
         return image.convert("RGBA")
-    return image
+    plain = {"P": "RGB", "1": "L"}.get(image.mode)
+    return image.convert(plain) if plain else image
+
+
+def _eight_bit(picture: Image.Image, original: Image.Image) -> Image.Image:
+    """Deep grey scaled down, which Pillow would clip to white: of 0 to 65535, or of 0.0 to 1.0."""
+    if picture.mode != "F":
+        return picture
+    is_unit = original.mode == "F" and cast("tuple[float, float]", original.getextrema())[1] <= 1
+    unit = 255 if is_unit else 1 / 257
+    grey = picture.point(lambda value: value * unit + 0.5).convert("L")
+    return ImageOps.invert(grey) if _is_negative(original) else grey
+
+
+def _is_negative(image: Image.Image) -> bool:
+    """Whether a deep TIFF's zero is white; Pillow turns only those of eight bits round."""
+    return isinstance(image, TiffImageFile) and image.tag_v2.get(_PHOTOMETRIC) == _MIN_IS_WHITE
 
 
 def _srgb(image: Image.Image) -> Image.Image:
     """The picture in sRGB; phones shoot Display P3, which looks dull when it is taken for sRGB."""
     profile = image.info.get("icc_profile")
-    if not profile or image.mode not in ("RGB", "RGBA", "CMYK", "L"):
-        return image
-    alpha = image.getchannel("A") if image.mode == "RGBA" else None
-    plain = image.convert("RGB") if alpha is not None else image
+    if not profile or image.mode not in ("RGB", "RGBA", "CMYK", "L", "LA"):
+        return _without_gamma(image)
+    alpha = image.getchannel("A") if image.mode in ("RGBA", "LA") else None
+    plain = image.convert(image.mode.removesuffix("A")) if alpha is not None else image
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         turned = ImageCms.profileToProfile(plain, source, _SRGB, outputMode="RGB")
@@ -151,6 +185,23 @@ def _srgb(image: Image.Image) -> Image.Image:
     if alpha is not None:
         turned.putalpha(alpha)
     return turned
+
+
+def _without_gamma(image: Image.Image) -> Image.Image:
+    """A PNG whose values are of another gamma than sRGB's, as old editors wrote them, with sRGB's."""
+    gamma = image.info.get("gamma")
+    if not gamma or "srgb" in image.info or image.mode not in ("RGB", "RGBA", "L", "LA"):
+        return image
+    if not 0.1 <= gamma <= 10 or abs(gamma * 2.2 - 1) < _PLAIN_GAMMA:
+        return image
+    levels = [round(255 * _of_light((level / 255) ** (1 / gamma))) for level in range(256)]
+    plain = list(range(256))
+    return image.point([level for band in image.getbands() for level in (plain if band == "A" else levels)])
+
+
+def _of_light(light: float) -> float:
+    """SRGB's value, 0.0 to 1.0, of a linear one (IEC 61966-2-1)."""
+    return light * 12.92 if light <= 0.0031308 else 1.055 * light ** (1 / 2.4) - 0.055
 
 
 def _opaque(image: Image.Image) -> Image.Image:

@@ -159,6 +159,7 @@ def _film(path: Path, name: str, head: bytes, container: InputContainer, boxes: 
             rule=f"at most {MAX_PIXELS:,} pixels",
             fix="export it at 4096 pixels or less a side",
         )
+    video.codec_context.options = {"max_pixels": str(MAX_PIXELS)}  # a size that only the pictures tell
     look = _look(container, video)
     if look["frame"] is None:
         raise _unreadable(name, "no picture in it can be decoded")
@@ -275,7 +276,8 @@ def _times(
         "indexed": False,
         "start_s": shown[0] if shown else 0.0,
         "end_s": end_s,
-        "last_s": max(ends.values(), default=0.0) - min(starts.values(), default=0.0),
+        # Matroska counts its length from 0 where its first picture comes later.
+        "last_s": max(ends.values(), default=0.0) - min(0.0, min(starts.values(), default=0.0)),
         "fps": len(gaps) / sum(gaps) if sum(gaps) > 0 else 0.0,
         "is_variable": is_variable(gaps),
         "starts_whole": first_is_key and (not keys or not shown or keys[0] <= shown[0]),

@@ -290,4 +290,5 @@ def _failed(item: str, ended: Ended) -> Transient | Refused:
 
 def part_of(out: Path) -> Path:
     """Where a file is written until it is whole: in the same folder, so that the last step is a rename."""
-    return out.with_name(f".{out.name[:80]}.{os.getpid()}-{threading.get_ident()}.part")
+    name = os.fsencode(out.name)[:80].decode(errors="ignore")
+    return out.with_name(f".{name}.{os.getpid()}-{threading.get_ident()}.part")

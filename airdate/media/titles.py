@@ -6,6 +6,7 @@ processes only.
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFile, ImageFont
 from PIL.IptcImagePlugin import getiptcinfo
 
 from airdate.errors import Refused
+from airdate.media.exif import read_tag
 
 LONGEST = 200
 """Characters of a title; more cannot be read in the seconds that a photo stands."""
@@ -29,6 +31,9 @@ BOTTOM = 0.72
 SHADE = (0, 0, 0, 150)
 """The band behind a title, so that it is read over a bright picture."""
 
+_CONTROL = re.compile(r"[\0-\x1f\x7f-\x9f]")
+"""No letters; cameras fill the rest of a caption with zeros."""
+
 _IMAGE_DESCRIPTION = 0x010E
 _IPTC_CAPTION = (2, 120)
 _DESCRIPTION = "{http://purl.org/dc/elements/1.1/}description"
@@ -39,7 +44,7 @@ _LONGEST_XMP = 1_000_000
 def read_caption(image: ImageFile.ImageFile) -> str | None:
     """The caption in a photo's metadata: XMP's description, else IPTC's caption, else EXIF's; None if there is none."""
     for found in (_from_xmp(image), _from_iptc(image), _from_exif(image)):
-        if found and (text := " ".join(found.split())):
+        if found and (text := " ".join(_CONTROL.sub(" ", found).split())):
             return text[:LONGEST]
     return None
 
@@ -67,15 +72,20 @@ def _from_iptc(image: ImageFile.ImageFile) -> str | None:
         found = (getiptcinfo(image) or {}).get(_IPTC_CAPTION)
     except (SyntaxError, ValueError, LookupError, OSError):
         return None
-    return found.decode("utf-8", "replace") if isinstance(found, bytes) else None
+    return _read(found) if isinstance(found, bytes) else None
 
 
 def _from_exif(image: Image.Image) -> str | None:
+    found = read_tag(image, _IMAGE_DESCRIPTION)
+    return _read(found.encode("latin-1", "replace")) if isinstance(found, str) else None
+
+
+def _read(text: bytes) -> str:
+    """UTF-8, as editors write it, or Latin-1, as which Pillow reads it and old cameras wrote it."""
     try:
-        found = image.getexif().get(_IMAGE_DESCRIPTION)
-    except (SyntaxError, ValueError, OSError):
-        return None
-    return found if isinstance(found, str) else None
+        return text.decode()
+    except UnicodeDecodeError:
+        return text.decode("latin-1")
 
 
 def write_title(picture: Image.Image, title: str, font: Path, name: str) -> Image.Image:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import pytest
 
-from airdate.media.beats import STEPS_A_SECOND, beats_of, on_beats
+from airdate.media.beats import STEPS_A_SECOND, beats_of, find, on_beats
 
 
 def rises(*, period_s: float, first_s: float, seconds: float, noise: float = 0.2) -> list[float]:
@@ -49,3 +50,12 @@ def test_changes_move_to_the_nearest_beat_and_the_film_stays_as_long() -> None:
 def test_one_photo_has_no_change_and_a_crowded_beat_moves_nothing() -> None:
     assert on_beats([90], 0, [0.5], 30, 10) == [90]
     assert on_beats([40] * 3, 15, [0.3], 30, 60) == [40] * 3
+
+
+def test_what_is_no_music_keeps_no_pace(tmp_path: Path) -> None:
+    """It is refused by its name where it is put under the film; a list of other files is never followed."""
+    path = tmp_path / "list.mp3"
+    playlist = "#EXTM3U\n#EXTINF:4,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n"
+    for content in (playlist, "ffconcat version 1.0\nfile a\n", "x"):
+        path.write_text(content)
+        assert list(find(str(path), 10)) == [{"beats": [], "lasts": 0}]

@@ -55,6 +55,14 @@ def test_the_caption_is_xmp_before_iptc_before_exif() -> None:
     assert caption_of() is None
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_letters_beyond_ascii_are_read_as_they_were_written(encoding: str) -> None:
+    assert caption_of(extra=iptc("Gänse".encode(encoding))) == "Gänse"
+    written = "Gänse".encode(encoding).ljust(8, b"\0")
+    exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x0e\x01\x02\0\x08\0\0\0\x1a\0\0\0\0\0\0\0" + written
+    assert caption_of(exif=exif) == "Gänse"
+
+
 @pytest.mark.parametrize(
     "packet",
     [b"<x", b"<!DOCTYPE x [<!ENTITY a 'b'>]>" + XMP.encode(), XMP.replace("The\n evening", " ").encode()[:300]],

@@ -23,7 +23,7 @@ from airdate.media import runner
 from airdate.media.ffmpeg import program
 from airdate.media.photos import read_photo
 from airdate.media.picture import exact_rate
-from airdate.media.prepare import Prepared, decide, render, verify_kept
+from airdate.media.prepare import Prepared, decide, inspect, render, verify_kept
 from airdate.media.profile import Framing, Profile
 from airdate.media.runner import run
 from airdate.media.verify import form_faults
@@ -119,6 +119,27 @@ def test_variable_rate_becomes_constant_in_sync(make_film: MakeFilm, tmp_path: P
     assert turned == pytest.approx(2.0, abs=0.04)
 
 
+def test_a_picture_that_stands_for_a_minute_is_held_once(
+    make_film: MakeFilm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Screen recorders write a frame when something changes; 1,800 frames of a minute would take five gigabytes."""
+    film = make_film("still.mp4", seconds=90, picture="color=navy:size=720x1280:rate=1/45", tone=None)
+    monkeypatch.setattr("airdate.media.runner.MEMORY_BYTES", 1500 * 1024**2)
+    profile = Profile(width=720, height=1280, preset="ultrafast", framing=Framing.BLUR, safe_zones=True)
+    done = render(decide([film], profile), tmp_path / "out.mp4")
+    assert form_faults(done.output) == []
+    assert done.duration_s == pytest.approx(90, abs=0.04)
+
+
+def test_a_size_that_only_the_pictures_tell_is_bounded(make_film: MakeFilm) -> None:
+    film = make_film(
+        "large.avi", "-c:v", "mjpeg", seconds=0.1, picture="color=s=9000x8000:rate=30", filters="null", tone=None
+    )
+    with pytest.raises(Refused) as caught:
+        inspect(film)
+    assert caught.value.code == "media_unreadable"
+
+
 def test_late_sound_stays_late(make_film: MakeFilm, tmp_path: Path) -> None:
     film, late = make_film("early.mov", *H264, "-c:a", "pcm_s16le"), tmp_path / "late.mkv"
     ffmpeg(
@@ -186,7 +207,7 @@ def test_what_is_clear_becomes_black(make_film: MakeFilm, tmp_path: Path) -> Non
 
 
 def test_odd_names_are_only_names(kept: Path, tmp_path: Path) -> None:
-    for name in ("-i.mp4", "a:b.mp4", "pipe|x.mov", "%d 'é\".mp4"):
+    for name in ("-i.mp4", "a:b.mp4", "pipe|x.mov", "%d 'é\".mp4", f"{'日' * 80}.mp4"):
         film = tmp_path / name
         film.write_bytes(kept.read_bytes())
         assert verify_kept(decide([film], QUICK)).path == film

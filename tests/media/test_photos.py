@@ -1,0 +1,121 @@
+"""Photos as DAMs hold them: upright, in the right colours, bounded in memory, and damaged ones known."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from airdate.errors import Refused
+from airdate.media import photos
+from airdate.media.photos import read_facts, read_photo
+
+LEFT, RIGHT = (200, 40, 40), (40, 60, 200)
+
+
+def halves(width: int = 80, height: int = 40) -> Image.Image:
+    picture = Image.new("RGB", (width, height), LEFT)
+    picture.paste(RIGHT, (width // 2, 0, width, height))
+    return picture
+
+
+def is_near(found: Any, wanted: tuple[int, ...], by: int = 4) -> bool:
+    return all(abs(one - other) <= by for one, other in zip(found, wanted, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "orientation", "turn"),
+    [
+        ("a.tif", 6, Image.Transpose.ROTATE_90),
+        ("a.png", 6, Image.Transpose.ROTATE_90),
+        ("a.jpg", 7, Image.Transpose.TRANSVERSE),
+        ("a.jpg", 9, None),
+    ],
+)
+def test_a_photo_is_shown_upright(tmp_path: Path, name: str, orientation: int, turn: Image.Transpose | None) -> None:
+    tags = Image.Exif()
+    tags[0x0112] = orientation
+    (halves().transpose(turn) if turn is not None else halves()).save(tmp_path / name, exif=tags)
+    facts = read_facts(tmp_path / name, name)
+    assert facts is not None
+    assert (facts["width"], facts["height"]) == (80, 40)
+    shown = read_photo(tmp_path / name, name, frame=(80, 80))
+    assert shown.size == (80, 40)
+    assert is_near(shown.getpixel((10, 20)), LEFT)
+    assert is_near(shown.getpixel((70, 20)), RIGHT)
+
+
+def test_a_strip_that_covers_a_frame_is_cut_before_it_is_enlarged(tmp_path: Path) -> None:
+    path = tmp_path / "strip.png"
+    halves(1, 10_000).save(path)
+    shown = read_photo(path, "strip.png", frame=(54, 96), cover=True)
+    assert shown.size == (54, 4 * 96)
+    assert is_near(shown.getpixel((27, 200)), RIGHT)
+
+
+def test_junk_where_tags_should_be_says_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "junk.jpg"
+    halves().save(path, exif=b"Exif\0\0" + bytes(range(256)) * 2)
+    data = path.read_bytes()
+    piece = b"\xff\xe1" + struct.pack(">H", 60_008) + b"Exif\0\0" + b"II*\0\x08\0\0\0" + b"\xff" * 59_992
+    for number, hostile in enumerate((data, data[:2] + piece * 50 + data[2:])):
+        path.write_bytes(hostile)
+        assert read_facts(path, "junk.jpg") is not None, number
+        assert read_photo(path, "junk.jpg", frame=(80, 80)).size == (80, 40)
+
+
+def with_chunk(data: bytes, name: bytes, body: bytes) -> bytes:
+    """A PNG with one more chunk after its header."""
+    chunk = struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+    return data[:33] + chunk + data[33:]
+
+
+def png(picture: Image.Image) -> bytes:
+    out = BytesIO()
+    picture.save(out, "PNG")
+    return out.getvalue()
+
+
+def test_pixels_behind_a_broken_checksum_are_damage(tmp_path: Path) -> None:
+    path = tmp_path / "broken.png"
+    data = png(Image.effect_noise((200, 200), 60))
+    path.write_bytes(data[:20_000] + bytes(8) + data[20_008:])
+    assert read_facts(path, "broken.png") is not None
+    with pytest.raises(Refused) as caught:
+        read_photo(path, "broken.png", frame=(100, 100))
+    assert caught.value.code == "photo_damaged"
+
+
+def test_no_pixel_is_decoded_before_the_size_is_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two hundred megapixels of nothing take 600 KB on the disk and 900 MB in memory."""
+    path = tmp_path / "bomb.png"
+    path.write_bytes(png(halves()))
+    monkeypatch.setattr(Image.Image, "load", lambda _: pytest.fail("it was decoded"))
+    assert read_facts(path, "bomb.png") is not None
+    monkeypatch.setattr(photos, "MAX_PHOTO_MEMORY", 80 * 40 * 4 - 1)
+    with pytest.raises(Refused) as caught:
+        read_facts(path, "bomb.png")
+    assert caught.value.code == "photo_too_large"
+
+
+@pytest.mark.parametrize(("mode", "value"), [("I;16", 200 * 257), ("F", 200 / 255), ("F", 200 * 257.0), ("L", 200)])
+def test_deep_grey_is_as_bright_as_it_was(tmp_path: Path, mode: str, value: float) -> None:
+    path = tmp_path / "grey.tif"
+    picture = Image.new(mode, (40, 40), value)
+    picture.putpixel((0, 0), 0)
+    picture.save(path)
+    assert is_near(read_photo(path, "grey.tif", frame=(80, 80)).getpixel((60, 60)), (200, 200, 200), 1)
+
+
+def test_a_png_of_another_gamma_is_brought_to_srgb(tmp_path: Path) -> None:
+    """Half the light of white is 127 in a linear picture, 173 in one of gamma 1.8, and 188 in sRGB."""
+    for gamma, value in ((100_000, 127), (55_556, 173), (45_455, 188)):
+        path = tmp_path / "gamma.png"
+        path.write_bytes(with_chunk(png(Image.new("RGB", (8, 8), (value, 0, 255))), b"gAMA", struct.pack(">I", gamma)))
+        shown = read_photo(path, "gamma.png", frame=(8, 8))
+        assert is_near(shown.getpixel((4, 4)), (188, 0, 255), 1)
