@@ -16,7 +16,8 @@ from airdate import pulling
 from airdate.calendar.plan import HELD_BY_PERSON, is_held_by_person
 from airdate.engine import Engine
 from airdate.errors import AirdateError, NeedsPerson
-from airdate.ledger import posts
+from airdate.following.pace import watch_of
+from airdate.ledger import accounts, posts
 from airdate.ledger.posts import Post
 from airdate.ledger.schema import posts as table
 from airdate.ledger.schema import submissions
@@ -83,9 +84,14 @@ def resolve_published(engine: Engine, name: str, *, tiktok_post_id: str | None, 
     with engine.ledger.write() as connection:
         post = posts.find(connection, name)
         _allow(post, (P.PROCESSING,), "resolved")
+        scopes = accounts.scopes_of(connection, post.account)
         _settle(connection, post, S.COMPLETE, now)
         ids = [tiktok_post_id] if tiktok_post_id else list(post.tiktok_post_ids)
-        _take(connection, post, P.PUBLISHED, who, why, now, error=None, unconfirmed=False, tiktok_post_ids=ids)
+        facts: dict[str, Any] = {"error": None, "unconfirmed": False, "tiktok_post_ids": ids}
+        if ids or post.publish_id:
+            # Watched on as if TikTok had told it: for its id, then for a take-down.
+            facts |= {"watched_until": watch_of(post.options, ids, scopes, now), "look_at": None}
+        _take(connection, post, P.PUBLISHED, who, why, now, **facts)
     return posts.get(engine.ledger, post.id)
 
 

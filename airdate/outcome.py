@@ -45,7 +45,7 @@ def shown_error(post: Post, follower: str | None = None) -> dict[str, Any] | Non
             return {**known, "message": f"{known['message']}; {said}"}
         return OutcomeUnknown(
             "unconfirmed" if post.unconfirmed else "processing",
-            f"TikTok has the film and has not decided; {said}",
+            f"TikTok has the post and has not decided; {said}",
             item=post.id,
             rule="what was sent is never sent again",
             fix="nothing" if follower else "run the same command again, or `airdate posts follow`",

@@ -203,7 +203,7 @@ def prepare(
         Refused: TikTok would not take it, and no plan makes it postable.
         Transient: the disk is full, or the encoder was stopped.
     """
-    post = _reach(engine, lease, PostState.PREPARING, "preparing the film")
+    post = _reach(engine, lease, PostState.PREPARING, "preparing what goes out")
     missing = pull_store.missing_settings(engine.settings)
     wants_photos = post.options.form is Form.PHOTO
     profile = profile or default_profile(engine.settings)
@@ -271,7 +271,7 @@ def check(engine: Engine, lease: Lease, rendition: Rendition) -> Clearance:
     Raises:
         Refused, NeedsPerson, WaitUntil: as `airdate.clearance.clear` and `airdate.gates.pass_gates`.
     """
-    post = _reach(engine, lease, PostState.READY, "the film is ready")
+    post = _reach(engine, lease, PostState.READY, "what goes out is ready")
     if publishing.is_open(engine, post.id):
         # An upload that was begun goes on whatever TikTok would say to a new one; a new one is cleared anew.
         return Clearance(datetime.min.replace(tzinfo=UTC), None)

@@ -12,6 +12,7 @@ from prefect.states import Completed, Failed
 from airdate import pull_store
 from airdate.calendar import tick
 from airdate.engine import Engine
+from airdate.ledger import deliveries
 from airdate.redact import redact
 from airdate.store import eviction
 from flows import process
@@ -32,6 +33,7 @@ async def calendar_tick() -> State[Any]:
         await tell(engine)
         await in_thread(pull_store.sweep, engine.ledger, engine.settings.pull_dir)
         await in_thread(eviction.sweep, engine)
+        await in_thread(deliveries.forget, engine.ledger)
     done = f"{len(ticked.runs)} runs, {len(ticked.back)} of them for posts brought back; {len(ticked.late)} too late"
     done = "; ".join([done, *ticked.stops])
     if ticked.errors:

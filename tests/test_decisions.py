@@ -6,14 +6,17 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from ledger_making import FILM_SHA256, plan_post
+from ledger_making import FILM_SHA256, add_account, plan_post
+from sqlalchemy import update
 
 from airdate import decisions, steps
 from airdate.engine import Engine
 from airdate.errors import NeedsPerson
-from airdate.ledger import Ledger, posts, submissions
+from airdate.following import pace
+from airdate.ledger import Ledger, looks, posts, submissions
 from airdate.ledger.leases import Lease, claim
 from airdate.ledger.posts import Post
+from airdate.ledger.schema import accounts as accounts_table
 from airdate.ledger.submissions import Submission
 from airdate.ledger.transitions import LeaseLost
 from airdate.outcome import exit_status
@@ -230,6 +233,20 @@ def test_a_post_found_live_keeps_tiktoks_id(engine: Engine) -> None:
     post = live(engine, post.id)
     assert (post.tiktok_post_ids, post.unconfirmed, exit_status(post)) == (("7301",), False, 0)
     assert submissions.of_post(engine.ledger, post.id)[-1].state is SubmissionState.COMPLETE
+
+
+def test_a_post_found_live_is_watched_for_a_take_down_where_that_can_be_noticed(engine: Engine) -> None:
+    add_account(engine.ledger)
+    with engine.ledger.write() as connection:
+        connection.execute(update(accounts_table).values(scopes=["video.publish", "video.list"]))
+    post = brought_to(engine, P.PUBLISHING)
+    submitted(engine, post, ASKED, OPEN, COMMITTING)
+    posts.move(engine.ledger, post.id, P.PROCESSING, who="t", why="t", unconfirmed=True, look_at=looks.NEVER)
+    before = engine.ledger.now()
+    post = live(engine, post.id)
+    assert post.watched_until is not None
+    assert post.watched_until - before >= pace.TAKE_DOWN_WATCH
+    assert [each.post_id for each in looks.due(engine.ledger, "demo", most=5)] == [post.id]
 
 
 def test_a_post_found_missing_may_be_retried(engine: Engine) -> None:

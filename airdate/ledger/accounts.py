@@ -267,6 +267,11 @@ def version(ledger: Ledger, name: str) -> int | None:
         return _version(connection, name)
 
 
+def scopes_of(connection: Connection, name: str) -> tuple[str, ...]:
+    """What the creator granted; nothing for an account that is not there."""
+    return tuple(connection.execute(select(accounts.c.scopes).where(accounts.c.name == name)).scalar() or ())
+
+
 def undecided(ledger: Ledger, name: str) -> list[str]:
     """The ids of the account's posts that are not finished."""
     with ledger.read() as connection:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from airdate.errors import NeedsPerson
@@ -14,6 +15,11 @@ from airdate.ledger.database import Ledger
 from airdate.ledger.schema import deliveries
 
 log = logging.getLogger(__name__)
+
+
+KEPT = timedelta(days=30)
+"""A delivery that was worked off is kept so long to be told from a new one; senders try for days, not for weeks. What
+brand and legal need of it, who approved what and when, is the post's consent, which stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +79,10 @@ def relayed(
             .where(deliveries.c.id == delivery.id, deliveries.c.source == delivery.source)
             .values(relayed_at=ledger.now(), post_id=post_id, error=error)
         )
+
+
+def forget(ledger: Ledger) -> int:
+    """Delete what was worked off and came more than 30 days ago; returns how many."""
+    is_over = (deliveries.c.relayed_at.is_not(None), deliveries.c.received_at < ledger.now() - KEPT)
+    with ledger.write(durable=False) as connection:
+        return connection.execute(delete(deliveries).where(*is_over)).rowcount
