@@ -15,7 +15,7 @@ from airdate.media.clauses import CUT_FADE_S
 from airdate.media.cutting import Cut, clean_cut
 from airdate.media.ffmpeg import command, source
 from airdate.media.hardware import Encoder
-from airdate.media.picture import Corner, covering, filtered
+from airdate.media.picture import Corner, covering, exact_rate, filtered
 from airdate.media.plan import Plan
 from airdate.media.probe import WALL_S, Picture, Probe, Sound
 from airdate.media.profile import Framing, Profile
@@ -38,6 +38,12 @@ CONTAINER = {
     "f": "mp4",
 }
 """MP4 with the index first, and none of the source's metadata: phone clips carry where they were shot."""
+
+SHORTEST_S = 0.001
+"""Containers round times to this, or to less."""
+
+COARSE = ("matroska", "flv")
+"""Those that do: 30 pictures a second come 33 and 34 ms apart in them, and evenly if the rendition counts pictures."""
 
 _TAG_BSF = "h264_metadata=colour_primaries=1:transfer_characteristics=1:matrix_coefficients=1:video_full_range_flag=0"
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
@@ -99,8 +105,33 @@ def _command(plan: Plan, probe: Probe, part: Path, hardware: Encoder | None) -> 
         options |= ENCODER if anew else {"c:a": "copy"}
         voice = original[str(sound.index)]
         streams.append(_leveled(plan, sound, voice, item=probe.name) if anew else voice)
-    device = () if hardware is None else hardware.flags
-    return command(graph.output(*streams, f"file:{part.absolute()}", **options), *_strictness(plan, picture), *device)
+    flags = [*_strictness(plan, picture), *(() if hardware is None else hardware.flags)]
+    if plan.kind in (PlanKind.REMUX, PlanKind.FILTER):
+        even, more = _copied_times(plan, probe, picture, sound)
+        options, flags = options | even, flags + more
+    elif plan.kind is PlanKind.AUDIO and abs(picture.start_s - probe.start_s) < SHORTEST_S:
+        options |= _even_times(probe, picture)
+    return command(graph.output(*streams, f"file:{part.absolute()}", **options), *flags)
+
+
+def _copied_times(plan: Plan, probe: Probe, picture: Picture, sound: Sound | None) -> tuple[dict[str, Any], list[str]]:
+    """Options and flags by which what is copied begins at its first picture, and comes evenly.
+
+    Sound that begins a little before, as AAC from a broadcast does, is left out until then by an edit list. Half a
+    millisecond stays, for a rounded time must hide no picture.
+    """
+    early = picture.start_s if probe.boxes is None else picture.start_s - (sound.start_s if sound else picture.start_s)
+    if plan.is_shortened or (probe.boxes is not None and early <= SHORTEST_S):
+        return {}, []
+    options = {"output_ts_offset": f"{SHORTEST_S / 2 - early:.6f}", "avoid_negative_ts": "disabled"}
+    return options | _even_times(probe, picture), ["-copyts"] if probe.boxes is None else []
+
+
+def _even_times(probe: Probe, picture: Picture) -> dict[str, Any]:
+    """Options by which copied pictures come as evenly as they were shot."""
+    rate = exact_rate(picture.fps)
+    is_coarse = probe.container.startswith(COARSE) and rate.denominator == 1
+    return {"video_track_timescale": str(rate.numerator)} if is_coarse else {}
 
 
 def _cut(plan: Plan, probe: Probe, picture: Picture) -> Cut:
