@@ -271,7 +271,8 @@ def _times(
     shown.sort()
     gaps = [later - sooner for sooner, later in pairwise(shown)]
     middle = sorted(gaps)[len(gaps) // 2] if gaps else step
-    end_s = max(ends.get(video.index, 0.0), shown[-1] + middle) if shown else 0.0
+    # Of three pictures of a still screen the middle gap may be the longest; the last one's own length is believed then.
+    end_s = max(ends.get(video.index, 0.0), shown[-1] + min(middle, step or middle)) if shown else 0.0
     return {
         "indexed": False,
         "start_s": shown[0] if shown else 0.0,
