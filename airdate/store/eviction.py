@@ -17,8 +17,7 @@ from itertools import groupby
 from pathlib import Path
 
 from airdate.engine import Engine
-from airdate.ledger import posts
-from airdate.post import PostState
+from airdate.ledger import accounts, posts
 from airdate.store.store import Store, original_lock, rendition_lock
 
 log = logging.getLogger(__name__)
@@ -28,16 +27,6 @@ KEPT_S = 24 * 3600
 
 BETWEEN_S = 3600
 """Between two looks: a look reads every name in the store."""
-
-MAY_GO_OUT = (
-    PostState.PLANNED,
-    PostState.PREPARING,
-    PostState.READY,
-    PostState.PUBLISHING,
-    PostState.PROCESSING,
-    PostState.HELD,
-)
-"""The states of posts whose bytes are kept: an upload may go on with them, or a person may bring the post back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +118,11 @@ def choose(found: Iterable[Item], most: int, now: float, kept: frozenset[str]) -
 
 
 def needed(engine: Engine) -> frozenset[str]:
-    """The hashes of renditions of posts that may still go out, and of the originals that were approved for them."""
-    waiting = posts.listed(engine.ledger, states=MAY_GO_OUT)
+    """The hashes of renditions of posts that may still go out, and of the originals that were approved for them.
+
+    An upload may go on with them, or a person may bring the post back.
+    """
+    waiting = posts.listed(engine.ledger, states=accounts.UNDECIDED)
     renditions = {post.rendition["sha256"] for post in waiting if post.rendition}
     approved = {asset.revision for post in waiting for asset in post.assets if asset.revision}
     return frozenset(renditions | approved)
