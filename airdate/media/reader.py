@@ -132,8 +132,8 @@ def _read_film(path: Path, name: str, head: bytes, boxes: Boxes | None) -> dict[
             av.open(file, "r", options=options, metadata_errors="replace", buffer_size=READ_BYTES) as container,
         ):
             return _film(path, name, head, container, boxes)
-    except (FFmpegError, ValueError, OSError, ArithmeticError, LookupError, TypeError, AttributeError) as failed:
-        raise _unreadable(name, f"its content is of no kind we know ({type(failed).__name__})") from None
+    except (FFmpegError, ValueError, OSError, ArithmeticError, LookupError, TypeError, AttributeError):
+        raise _unreadable(name, "its content is of no kind we know") from None
 
 
 def nameless(path: Path) -> BinaryIO:
