@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -337,7 +338,7 @@ def test_refresh_of_a_tiktok_that_is_away_is_temporary(
     airdate: Command, browser: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connected(airdate, browser)
-    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    _never_wait(monkeypatch)
     _expire(api_url="http://127.0.0.1:9")
     monkeypatch.setenv("AIRDATE_TIKTOK_API_URL", "http://127.0.0.1:9")
     status, document, _ = airdate("account", "refresh", "demo")
@@ -368,7 +369,7 @@ def test_revoke_changes_nothing_when_tiktok_is_away(
     airdate: Command, browser: Callable[..., Path], sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connected(airdate, browser)
-    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    _never_wait(monkeypatch)
     sandbox.control.fault("revoke", times=None, status=503, body="away")
     status, document, _ = airdate("account", "revoke", "demo")
     assert (status, document["error"]["who"]) == (5, "nobody")
@@ -401,6 +402,12 @@ def test_revoke_is_finished_by_a_second_try_when_the_first_died_after_tiktoks_an
     assert len(sandbox.control.calls("revoke")) == 1
     status, account, err = airdate("account", "revoke", "demo")
     assert (status, account["blocked"]["code"]) == (0, "revoked"), err
+
+
+def _never_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let commands try again at once."""
+    really = Engine.open
+    monkeypatch.setattr(Engine, "open", lambda *settings: replace(really(*settings), pause=lambda _seconds: None))
 
 
 def _expire(**values: object) -> None:
