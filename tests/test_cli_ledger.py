@@ -303,6 +303,7 @@ def test_the_gateway_does_not_start_without_a_secret(airdate: Command) -> None:
     assert "AIRDATE_WEBHOOK_SECRETS" in f"{document['error']['item']} {document['error']['fix']}"
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize("command", ["gateway", "sandbox"])
 def test_a_server_says_where_it_is_and_ends_on_a_signal(command: str, home: Path) -> None:
     process = subprocess.Popen(

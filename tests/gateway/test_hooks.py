@@ -21,6 +21,8 @@ from airdate.ledger import deliveries
 from airdate.ledger.schema import deliveries as table
 from airdate.post import PostState
 
+pytestmark = pytest.mark.e2e
+
 
 @pytest.fixture
 def hooks(engine: Engine) -> Iterator[Hooks]:
