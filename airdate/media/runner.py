@@ -154,11 +154,14 @@ def launch(
         # A wrapper program would cost its start-up; what runs here is four system calls.
         preexec_fn=partial(_bounded, on_device=on_device),  # noqa: PLW1509
     ) as process:
-        tail: collections.deque[str] = collections.deque(maxlen=TAIL_LINES)
-        reader = threading.Thread(target=_read_tail, args=(process, tail), daemon=True)
-        reader.start()
-        watch = _Watch(process, wall_s, stall_s, cancel)
-        try:
+        with contextlib.ExitStack() as ends:
+            # First of all: a signal may come at any line, and `Popen` would wait for a program that waits for us.
+            ends.callback(_end, process)
+            tail: collections.deque[str] = collections.deque(maxlen=TAIL_LINES)
+            reader = threading.Thread(target=_read_tail, args=(process, tail), daemon=True)
+            reader.start()
+            watch = _Watch(process, wall_s, stall_s, cancel)
+            ends.callback(watch.stop)
             if said:
                 with contextlib.suppress(BrokenPipeError), cast("BinaryIO", process.stdin) as pipe:
                     pipe.write(said)
@@ -166,10 +169,7 @@ def launch(
                 if on_line(line.decode("utf-8", "replace").strip()):
                     watch.moved()
             process.wait()
-        finally:
-            watch.stop()
-            _end(process)
-            reader.join()
+        reader.join()
     if watch.verdict is not None:
         raise watch.verdict(item)
     return Ended(process.returncode, tuple(line for line in tail if line))
