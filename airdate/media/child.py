@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from airdate.errors import Refused, Transient
-from airdate.media.runner import launch
+from airdate.media.runner import by_line, launch
 
 Said = dict[str, Any]
 
@@ -60,7 +60,7 @@ def call(
         item=item,
         wall_s=wall_s,
         stall_s=wall_s,
-        on_line=hear,
+        taking=by_line(hear),
         said=json.dumps(order).encode(),
         cancel=cancel,
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from airdate.errors import NeedsPerson, Refused
 from airdate.media.reader import FORMATS, MAX_STREAMS
-from airdate.media.runner import launch
+from airdate.media.runner import by_line, launch
 from airdate.settings import load_settings
 
 WALL_S = 30.0
@@ -87,7 +87,7 @@ def dolby_vision(path: Path, container: str, index: int, *, item: str) -> int | 
             item=item,
             wall_s=WALL_S,
             stall_s=WALL_S,
-            on_line=hear,
+            taking=by_line(hear),
         )
         streams = json.loads("".join(said))["streams"]
         records = next(stream for stream in streams if stream["index"] == index)["side_data_list"]

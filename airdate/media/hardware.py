@@ -19,7 +19,7 @@ import ffmpeg as graph
 
 from airdate.errors import Refused, Transient
 from airdate.media.ffmpeg import build, command
-from airdate.media.runner import launch
+from airdate.media.runner import by_line, launch
 from airdate.settings import AUTO, SOFTWARE, load_settings
 
 log = logging.getLogger(__name__)
@@ -167,7 +167,7 @@ def _tried(encoder: Encoder, x264: Options) -> str | None:
             item=encoder.name,
             wall_s=TRIAL_WALL_S,
             stall_s=TRIAL_WALL_S,
-            on_line=lambda _: False,
+            taking=by_line(lambda _: False),
             on_device=True,
         )
     except (Refused, Transient):

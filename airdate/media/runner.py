@@ -14,9 +14,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -25,6 +26,8 @@ from airdate.errors import Refused, Transient
 log = logging.getLogger(__name__)
 
 OnProgress = Callable[[float], None]
+Taking = Callable[[BufferedReader], Iterator[bool]]
+"""Reads what a program says to its end; true whenever that shows that something moved."""
 
 STALL_S = 120.0
 """A program that moved nothing for this long has hung."""
@@ -45,6 +48,7 @@ NICE = 10
 
 GRACE_S = 5.0
 TAIL_LINES = 40
+CHUNK_BYTES = 1 << 20
 
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -94,10 +98,39 @@ def run(
         item=item,
         wall_s=WALL_FLOOR_S + WALL_FACTOR * seconds,
         stall_s=STALL_S + size / FLUSH_BYTES_A_SECOND,
-        on_line=place.read,
+        taking=by_line(place.read),
         cancel=cancel,
         on_device=on_device,
     )
+    if ended.status != 0:
+        raise _failed(item, ended)
+    return ended.tail
+
+
+def pour(
+    command: list[str],
+    *,
+    item: str,
+    seconds: float,
+    on_bytes: Callable[[bytes], None],
+    cancel: threading.Event | None = None,
+) -> tuple[str, ...]:
+    """Run one ffmpeg command that writes what it makes to its standard output.
+
+    Args:
+        on_bytes: takes it piece by piece, as long as they come.
+
+    Returns, raises: as `run`.
+    """
+
+    def taking(pipe: BufferedReader) -> Iterator[bool]:
+        while piece := pipe.read1(CHUNK_BYTES):
+            on_bytes(piece)
+            yield True
+
+    wall_s = WALL_FLOOR_S + WALL_FACTOR * seconds
+    command = [*command, "-nostdin", "-nostats"]
+    ended = launch(command, item=item, wall_s=wall_s, stall_s=STALL_S, taking=taking, cancel=cancel)
     if ended.status != 0:
         raise _failed(item, ended)
     return ended.tail
@@ -127,7 +160,7 @@ def launch(
     item: str,
     wall_s: float,
     stall_s: float,
-    on_line: Callable[[str], bool],
+    taking: Taking,
     said: bytes = b"",
     cancel: threading.Event | None = None,
     on_device: bool = False,
@@ -135,7 +168,7 @@ def launch(
     """Run a program in a session of its own, bounded, and read what it says.
 
     Args:
-        on_line: takes each line of its standard output; true if the line shows that something moved.
+        taking: reads its standard output.
         said: its standard input.
         on_device: bound what it writes to and not what it maps: drivers of graphics hardware reserve more address
             space than any limit that would stop a hostile film.
@@ -165,14 +198,23 @@ def launch(
             if said:
                 with contextlib.suppress(BrokenPipeError), cast("BinaryIO", process.stdin) as pipe:
                     pipe.write(said)
-            for line in cast("BinaryIO", process.stdout):
-                if on_line(line.decode("utf-8", "replace").strip()):
+            for has_moved in taking(cast("BufferedReader", process.stdout)):
+                if has_moved:
                     watch.moved()
             process.wait()
         reader.join()
     if watch.verdict is not None:
         raise watch.verdict(item)
     return Ended(process.returncode, tuple(line for line in tail if line))
+
+
+def by_line(on_line: Callable[[str], bool]) -> Taking:
+    """Takes a program's words line by line.
+
+    Args:
+        on_line: takes each; true if it shows that something moved.
+    """
+    return lambda pipe: (on_line(line.decode("utf-8", "replace").strip()) for line in pipe)
 
 
 def _bounded(*, on_device: bool) -> None:

@@ -2,47 +2,28 @@
 
 from __future__ import annotations
 
-import re
 import threading
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import ffmpeg as graph
 
 from airdate.media.ffmpeg import MUSIC_FORMATS, program, source
+from airdate.media.limiting import CEILING_DB, gain_for, limited
+from airdate.media.listening import listen
 from airdate.media.runner import OnProgress, run
 
 RATE = 48_000
 BITRATE = "128k"
 ENCODER: dict[str, Any] = {"c:a": "aac", "b:a": BITRATE}
 
-CEILING_DB = -4.0
-"""What a limiter leaves where raised or mixed sound would clip. Between the samples, and through AAC, peaks come out up
-to 3 dB higher in noise, and none should pass -1 dB."""
-
-UNHEARD_DB = 2.0
-"""Peaks this much above the ceiling are rare: without them the sound is a tenth of a LU quieter."""
-
-CLOSE_LU = 0.2
-"""Nearer to the wanted loudness nobody hears a difference."""
-
 MOST_CHANNELS = 2
 """What is more is mixed down, and may clip by that."""
 
-LISTENED_RATES = {1: 40_000, 2: 34_000}
-"""By channels: half of it is where AAC of this rate ends. What lies above is not heard in the rendition, and makes the
-difference of a decibel or two in noise."""
-
-LIMITED_SLOPE = 0.7
-"""A limiter lets through about this much of each further decibel."""
-
-FORESEEN_LU = 0.4
-"""A correction by less than this comes out near enough by that rule, and is not listened to again."""
-
-LISTENINGS = 3
-"""Measurements of limited sound, at most: each costs a quarter of encoding it."""
+FORESEEN_DB = 9.0
+"""Lifted by less than this, limited sound comes out within 0.4 LU of what is foretold: no need to listen again."""
 
 FADE_S = 1.0
 """Music comes in and goes out over this."""
@@ -70,6 +51,7 @@ def heard(stream: Any, channels: int, seconds: float, level: Level | None, *, fa
     A film's own offset between sound and picture stays: silence is put where the sound begins late.
 
     Args:
+        level: None to leave it as loud as it is.
         fade_s: how long it fades out at its end, where it is cut off.
     """
     # In whole numbers a mix of six channels comes out 8 dB quieter than in floating point.
@@ -78,53 +60,35 @@ def heard(stream: Any, channels: int, seconds: float, level: Level | None, *, fa
     )
     if level is not None:
         stream = stream.filter("volume", f"{level.gain_db:.2f}dB")
-    if (level is not None and level.is_limited) or channels > MOST_CHANNELS:
-        stream = stream.filter("alimiter", limit=10 ** (CEILING_DB / 20), level=0)
+    if channels > MOST_CHANNELS if level is None else level.is_limited:
+        stream = limited(stream)
     stream = stream.filter("apad", whole_dur=f"{seconds:.6f}").filter("atrim", end=f"{seconds:.6f}")
     return stream.filter("afade", t="out", st=f"{max(0.0, seconds - fade_s):.6f}", d=fade_s) if fade_s else stream
 
 
-def leveled(
-    chain: Callable[[Level | None], Any], wanted: float, *, channels: int, item: str, seconds: float
-) -> Level | None:
+def leveled(chain: Callable[[Level], Any], wanted: float, *, channels: int, item: str, seconds: float) -> Level | None:
     """What brings sound to a loudness, as it will be heard; None for silence.
 
     A measurement and a constant gain cost a quarter of two passes of a loudness normaliser, and sound the same. Where
-    the peaks would clip, the limiter takes loudness away with them; what it took is added until the sum is right.
+    the peaks would clip, a limiter takes loudness away with them, which is foretold and added; where that is much, it
+    is listened to once.
 
     Args:
         chain: makes the filters between the source and the encoder for a level.
     """
-
-    def measured(level: Level | None) -> tuple[float | None, float]:
-        stream = chain(level).filter("aresample", LISTENED_RATES[min(channels, MOST_CHANNELS)])
-        node = graph.output(stream.filter("ebur128", framelog="verbose", peak="sample"), "-", f="null")
-        arguments = node.global_args("-hide_banner", "-v", "info").compile(cmd=program())
-        tail = run(list(arguments), item=item, seconds=seconds)
-        return _told(tail, r"\s*I:\s+(-?[\d.]+) LUFS"), _told(tail, r"\s*Peak:\s+(-?[\d.]+) dBFS") or 0.0
-
-    loudness, peak_db = measured(None)
-    if loudness is None or loudness < SILENCE_LUFS:
+    channels = min(channels, MOST_CHANNELS)
+    found = listen(chain(Level(0.0, is_limited=False)), channels, item=item, seconds=seconds)
+    if found.lufs is None or found.lufs < SILENCE_LUFS:
         return None
-    loudest_db = peak_db + wanted - loudness
-    level = Level(wanted - loudness, loudest_db > CEILING_DB)
-    if loudest_db <= CEILING_DB + UNHEARD_DB:
-        return level
-    for _ in range(LISTENINGS):
-        loudness, _ = measured(level)
-        missing = wanted - loudness if loudness is not None else 0.0
-        if abs(missing) > CLOSE_LU:
-            level = replace(level, gain_db=level.gain_db + missing / LIMITED_SLOPE)
-        if abs(missing) <= FORESEEN_LU:
-            break
-    return level
-
-
-def _told(tail: Iterable[str], pattern: str) -> float | None:
-    for line in reversed(list(tail)):
-        if found := re.match(pattern, line):
-            return float(found[1])
-    return None
+    plain = wanted - found.lufs
+    if found.peak_db + plain <= CEILING_DB:
+        return Level(plain, is_limited=False)
+    gain = gain_for(found, wanted)
+    if gain - plain > FORESEEN_DB:
+        again = listen(chain(Level(gain, is_limited=True)), channels, item=item, seconds=seconds)
+        if again.lufs is not None:
+            gain = gain_for(found, wanted, more_lost=wanted - again.lufs)
+    return Level(gain, is_limited=True)
 
 
 def add_music(
