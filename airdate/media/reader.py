@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from airdate.errors import Refused
+from airdate.media import matroska
 from airdate.media.boxes import Boxes, read_boxes
 from airdate.media.sps import is_progressive
 from airdate.media.tracks import Track, is_variable
@@ -173,7 +174,9 @@ def _film(path: Path, name: str, head: bytes, container: InputContainer, boxes: 
     cut_off = _cut_off(path, head, boxes)
     if cut_off is None and declared is not None and not times["indexed"] and times["last_s"] < 0.9 * declared - 1:
         cut_off = f"it says that it lasts {declared:.2f} s, and {times['last_s']:.2f} s are there"
-    dolby = boxes.dolby_vision if boxes is not None else _dolby_vision_of_matroska(head)
+    dolby = boxes.dolby_vision if boxes is not None else matroska.dolby_vision(head)
+    track = boxes.track("vide") if boxes is not None else None
+    crop = track.crop if track is not None else matroska.crop(head)
     heard = _sound(sound, times) if sound is not None and times["sound_end_s"] != times["sound_start_s"] else None
     return _facts(
         path,
@@ -182,7 +185,7 @@ def _film(path: Path, name: str, head: bytes, container: InputContainer, boxes: 
         duration_s=duration,
         streams=len(container.streams) + len(container.chapters()),
         cut_off=cut_off,
-        picture={**_picture(video, look, times), "dolby_vision": dolby},
+        picture={**_picture(video, look, times), "dolby_vision": dolby, "crop": crop},
         sound=heard,
         boxes=asdict(boxes) if boxes is not None else None,
     )
@@ -372,28 +375,8 @@ def _cut_off(path: Path, head: bytes, boxes: Boxes | None) -> str | None:
         return f"its boxes reach past its end at {size:,} bytes" if boxes.truncated else None
     if head[:4] == b"RIFF" and 8 + int.from_bytes(head[4:8], "little") > size + 1:
         return f"it says that it has {8 + int.from_bytes(head[4:8], 'little'):,} bytes, and {size:,} are there"
-    promised = _matroska_size(head)
+    promised = matroska.promised_size(head)
     return f"it says that it has {promised:,} bytes, and {size:,} are there" if promised > size else None
-
-
-def _matroska_size(head: bytes) -> int:
-    """The size a Matroska or WebM file says it has; 0 if it does not say."""
-    at = head.find(b"\x18\x53\x80\x67")
-    if head[:4] != b"\x1a\x45\xdf\xa3" or at < 0 or at + 12 > len(head) or not head[at + 4]:
-        return 0
-    width = 9 - head[at + 4].bit_length()
-    value = int.from_bytes(head[at + 4 : at + 4 + width]) & ((1 << 7 * width) - 1)
-    return 0 if value == (1 << 7 * width) - 1 else at + 4 + width + value
-
-
-def _dolby_vision_of_matroska(head: bytes) -> int | None:
-    """The profile in a Dolby Vision record of a Matroska track."""
-    for kind in (b"dvcC", b"dvvC"):
-        at = head.find(kind)
-        record = head.find(b"\x41\xed", at, at + 32) if at >= 0 else -1
-        if record >= 0 and record + 6 < len(head):
-            return head[record + 5] >> 1
-    return None
 
 
 def _unreadable(name: str, why: str) -> Refused:

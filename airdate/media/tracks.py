@@ -14,6 +14,11 @@ _DATED = (b"mvhd", b"tkhd", b"mdhd")
 MOST_SAMPLES = 2_000_000
 """Of one track; ten minutes at 240 frames a second are 144,000, and a table that claims more is not followed."""
 
+Crop = tuple[int, int, int, int]
+"""Pixels of a coded picture that are not to be shown, at its left, top, right and bottom."""
+
+WHOLE: Crop = (0, 0, 0, 0)
+
 NOT_PLAIN = 99
 """Stands for the number of edits when a list cannot be read or plays at another speed."""
 
@@ -54,6 +59,7 @@ class Track:
         hidden_lead_s: how much an edit hides at its start.
         hidden_tail_s: how much an edit hides at its end.
         is_turned: its matrix turns or mirrors it.
+        crop: what its clean aperture leaves out.
         starts_whole: its first sample is a key picture, and nothing is shown before it.
         fps: samples a second.
         is_variable: whether the gaps between them differ visibly.
@@ -69,6 +75,7 @@ class Track:
     hidden_lead_s: float
     hidden_tail_s: float
     is_turned: bool
+    crop: Crop
     starts_whole: bool
     fps: float
     is_variable: bool
@@ -104,6 +111,7 @@ def read_track(leaves: Sequence[Leaf], movie_scale: int) -> Track:
         hidden_lead_s=max(0, begins - first) / scale if parts else 0.0,
         hidden_tail_s=tail_s,
         is_turned=_is_turned(bodies.get(b"tkhd", b"")),
+        crop=_crop(bodies.get(b"clap", b"")),
         starts_whole=first_key == 0 and (not shown or shown[0] == first),
         fps=len(gaps) / sum(gaps) if sum(gaps) > 0 else 0.0,
         is_variable=is_variable(gaps),
@@ -172,3 +180,21 @@ def _is_turned(tkhd: bytes) -> bool:
         return False
     width, height = struct.unpack(">II", tkhd[start + 36 : start + 44])
     return bool(width and height) and tkhd[start : start + 36] != _IDENTITY
+
+
+def _crop(clap: bytes) -> Crop:
+    """What lies outside a clean aperture (ISO 14496-12, 12.1.4), as FFmpeg rounds it.
+
+    Args:
+        clap: width and height of the coded picture, then the box: width, height and the offset of the centre, each
+            as a fraction.
+    """
+    if len(clap) < _CLAP.size:
+        return WHOLE
+    width, height, *numbers = _CLAP.unpack(clap[: _CLAP.size])
+    if not all(numbers[1::2]):
+        return WHOLE
+    across, down, right, below = (Fraction(*each) for each in batched(numbers))
+    left, top = (width - across) / 2 + right, (height - down) / 2 + below
+    hidden = (floor(left), floor(top), width - floor(left + across), height - floor(top + down))
+    return hidden if min(hidden) >= 0 and across >= 1 and down >= 1 else WHOLE
