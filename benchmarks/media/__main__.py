@@ -36,6 +36,7 @@ def main() -> int:
         "remux": films.remux,
         "audio": films.audio,
         "encode": films.encode,
+        "check": films.check,
         "blur": films.framing,
         "hdr": films.hdr,
         "loudness": films.loudness,

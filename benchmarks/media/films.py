@@ -140,6 +140,16 @@ def encode(material: Material, turns: int) -> Iterator[Result]:
         raw.unlink()
 
 
+def check(material: Material, turns: int) -> Iterator[Result]:
+    """The proof of what becomes of a phone's 4K film, beside the making."""
+    path = material.handheld("four-k.mp4", (2160, 3840), SECONDS, *X265, "-pix_fmt", "yuv420p", noise=5)
+    out = material.folder / "four-k.out.mp4"
+    plan = planned(path, PlanKind.ENCODE)
+    ours, proof, hashing = best(turns, made(plan, out), lambda: verify(plan, inspect(out)), lambda: sha256_of(out))
+    words = f"4K; CPU s: encode {ours.cpu_s:.2f}, checking {proof.cpu_s:.2f}, hashing {hashing.cpu_s:.2f}"
+    yield Result("check", f"of the encode, {words}", proof.cpu_s / ours.cpu_s, 0.08)
+
+
 def _quality(name: str, path: Path, out: Path) -> Result:
     rate = out.stat().st_size * 8 / 1000 / SECONDS
     score = _vmaf(out, path)
