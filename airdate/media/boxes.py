@@ -16,6 +16,9 @@ _FIRST = {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"}
 _CHILDREN_AT = {b"vide": 78, b"soun": 20}
 """Where the boxes inside a sample entry begin: after its fixed fields (ISO 14496-12, 12.1.3 and 12.2.3)."""
 
+_SIZE_AT = 24
+"""Where a picture's entry says its width and height."""
+
 _ENCRYPTED = (b"encv", b"enca", b"drmi", b"drms", b"p608", b"pssh")
 _SAYS_NOTHING = {b"\xa9too", b"\xa9enc", b"\xa9swr", b"name", b"free", b"hnti", b"\0\0\0\0", b"hdlr"}
 """Metadata that may stay: who encoded it, and the names of handlers."""
@@ -150,7 +153,7 @@ def _leaves(file: BinaryIO, start: int, end: int, track: int = 0, depth: int = 0
 
 
 def _entries(file: BinaryIO, start: int, end: int, track: int) -> Iterator[Leaf]:
-    """Each sample entry by its name, and a Dolby Vision record or a protection scheme inside it."""
+    """Each sample entry by its name, and a Dolby Vision record, a clean aperture or a protection scheme inside it."""
     for entry, body, stop in _walk(file, start, min(end, start + LARGEST_TABLE)):
         yield Leaf(b"entry", track, entry)
         if entry in _ENCRYPTED:
@@ -159,6 +162,10 @@ def _entries(file: BinaryIO, start: int, end: int, track: int) -> Iterator[Leaf]
             for name, inner, inner_stop in _walk(file, body + skip, stop):
                 if name in (b"dvcC", b"dvvC") and inner_stop - inner >= 5:
                     yield Leaf(name, track, _bytes(file, inner, inner + 5))
+                elif name == b"clap":
+                    yield Leaf(
+                        name, track, _bytes(file, body + _SIZE_AT, body + _SIZE_AT + 4) + _bytes(file, inner, stop)
+                    )
 
 
 def _udta_says(file: BinaryIO, start: int, end: int) -> bool:

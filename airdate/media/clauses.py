@@ -17,6 +17,7 @@ from airdate.media.profile import (
     Framing,
     Profile,
 )
+from airdate.media.reader import cut_short
 
 NEAR_S = 0.1
 """Starts of picture and sound may differ from 0 and from each other by this much."""
@@ -52,14 +53,6 @@ def refusal(probe: Probe, picture: Picture, profile: Profile, limit: float) -> R
     Args:
         limit: seconds the creator may post.
     """
-    if probe.boxes is not None and probe.boxes.encrypted:
-        return Refused(
-            "media_encrypted",
-            "the film is encrypted",
-            item=probe.name,
-            rule="a film without DRM",
-            fix="export it without protection",
-        )
     if picture.dolby_vision == UNREADABLE_DOLBY_VISION:
         return Refused(
             "media_dolby_vision_5",
@@ -69,13 +62,7 @@ def refusal(probe: Probe, picture: Picture, profile: Profile, limit: float) -> R
             fix="export it as SDR, HLG or HDR10",
         )
     if probe.cut_off is not None and not profile.salvage:
-        return Refused(
-            "media_truncated",
-            f"the end of the film is missing: {probe.cut_off}",
-            item=probe.name,
-            rule="a file is as long as it says",
-            fix="copy or export it again, or convert what is left of it with --salvage",
-        )
+        return cut_short(probe.name, probe.cut_off)
     return _length_refusal(probe, picture, profile, limit)
 
 
@@ -150,6 +137,7 @@ def _stream_checks(picture: Picture, profile: Profile) -> list[tuple[bool, str]]
         (abs(picture.sar - 1) > 0.001, f"pixels {picture.sar:.3f} wide → square"),
         (picture.is_turned and not profile.keep_matrix, "turned by a tag → turned in the picture itself"),
         (picture.is_interlaced, "interlaced → progressive"),
+        (any(picture.crop), f"{_edges(picture)} at its edges, which are not to be shown → cut off"),
         (picture.width % 2 != 0 or picture.height % 2 != 0, f"{picture.width}×{picture.height} → even sides"),
         (small, f"{picture.shown[0]}×{picture.shown[1]} → sides of {MIN_SIDE} to {MAX_SIDE} pixels"),
     ]
@@ -201,6 +189,11 @@ def has_other_colour(picture: Picture) -> bool:
 
 def _colour(picture: Picture) -> str:
     return f"colour {picture.matrix or 'untagged'} {picture.primaries or ''} {picture.range or ''}".rstrip()
+
+
+def _edges(picture: Picture) -> str:
+    left, top, right, bottom = picture.crop
+    return f"{left + right} columns and {top + bottom} rows"
 
 
 def lacks_tags(picture: Picture) -> bool:

@@ -1,4 +1,4 @@
-"""What the head of a Matroska or WebM file says and PyAV does not tell: its size, its Dolby Vision, its crop."""
+"""What the head of a Matroska or WebM file says and PyAV does not tell: its size, its DRM, its Dolby Vision, its crop."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from airdate.media.tracks import WHOLE, Crop
 _FILE, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 _TO_THE_PICTURE = (_SEGMENT, b"\x16\x54\xae\x6b", b"\xae", b"\xe0")
 """Segment, Tracks, TrackEntry, Video (RFC 9559)."""
+
+_TO_THE_KEY = (*_TO_THE_PICTURE[:3], b"\x6d\x80", b"\x62\x40", b"\x50\x35")
+"""Of a track: ContentEncodings, ContentEncoding, ContentEncryption."""
 
 _CROPS = (b"\x54\xcc", b"\x54\xbb", b"\x54\xdd", b"\x54\xaa")
 """PixelCropLeft, Top, Right and Bottom."""
@@ -31,6 +34,11 @@ def dolby_vision(head: bytes) -> int | None:
         if record >= 0 and record + 6 < len(head):
             return head[record + 5] >> 1
     return None
+
+
+def is_encrypted(head: bytes) -> bool:
+    """Whether a track needs a key."""
+    return head[:4] == _FILE and any(True for _ in _nested(head, _TO_THE_KEY))
 
 
 def crop(head: bytes) -> Crop:

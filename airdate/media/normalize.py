@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from dataclasses import replace
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,8 @@ def _command(plan: Plan, probe: Probe, part: Path, hardware: Encoder | None) -> 
         cut = _cut(plan, probe, picture)
         options |= _cut_options(probe, picture, cut)
         plan = replace(plan, seconds=cut.seconds)
+    elif plan.kind is PlanKind.ENCODE:
+        options["frames:v"] = _most_pictures(plan, picture)
     streams = [original[str(picture.index)]]
     if plan.kind is PlanKind.ENCODE:
         size, corner = plan.size or picture.shown, _corner(plan, probe, picture)
@@ -139,6 +142,12 @@ def _cut(plan: Plan, probe: Probe, picture: Picture) -> Cut:
     if plan.kind is PlanKind.ENCODE:
         return Cut(round(plan.seconds * (plan.fps or picture.fps)), plan.seconds)
     return clean_cut(probe, picture, plan.seconds)
+
+
+def _most_pictures(plan: Plan, picture: Picture) -> int:
+    """Of a film that is not cut: ffmpeg lets the last one stand for as long as the others stood on average, and where a
+    container does not say how long that is, seconds of nothing would follow the sound's end."""
+    return ceil(plan.seconds * (plan.fps or picture.fps)) + 1
 
 
 def _cut_options(probe: Probe, picture: Picture, cut: Cut) -> dict[str, Any]:

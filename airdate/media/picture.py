@@ -71,12 +71,32 @@ def filtered(
     if picture.has_alpha:
         # Multiplied by its alpha, a picture is what it would be over black.
         stream = stream.filter("format", "gbrap").filter("premultiply", inplace=1).filter("format", "gbrp")
+    stream = _cropped(picture, stream)
     framed = _framed(picture, stream, size, framing, None if repeats else rate, corner, box or whole_box(size))
     framed = _at(framed, rate) if repeats else framed
     if picture.is_hdr:
         # Light levels of the source would tell players that this is still HDR.
         framed = framed.filter("sidedata", mode="delete")
     return framed.filter("setsar", 1).filter("setparams", **_TAGS)
+
+
+def _cropped(picture: Picture, stream: Any) -> Any:
+    """Without what the container hides: FFmpeg 7.1 and newer have cut it off by then, older ones know nothing of it.
+
+    What is too wide by both edges is cut by their parts of it, and what is not is left alone.
+    """
+    turns = picture.rotation // 90 % 4
+    left, top, right, bottom = picture.crop[turns:] + picture.crop[:turns]
+    if not any(picture.crop):
+        return stream
+    coded = (picture.height, picture.width) if turns % 2 else (picture.width, picture.height)
+    return stream.filter(
+        "crop",
+        f"min(iw,{coded[0] - left - right})",
+        f"min(ih,{coded[1] - top - bottom})",
+        f"(iw-ow)*{left}/{max(1, left + right)}",
+        f"(ih-oh)*{top}/{max(1, top + bottom)}",
+    )
 
 
 def _framed(

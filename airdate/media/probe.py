@@ -12,7 +12,7 @@ from airdate.errors import Refused
 from airdate.media import ffprobe
 from airdate.media.boxes import Boxes
 from airdate.media.child import Said, call
-from airdate.media.tracks import Track
+from airdate.media.tracks import Crop, Track
 
 WALL_S = 30.0
 """Reading one file's facts takes a tenth of a second; only a file made to hang the reader takes this long."""
@@ -33,10 +33,11 @@ class Picture:
     """The video stream that is meant.
 
     Attributes:
-        width: coded, in pixels; `shown` applies pixel shape and rotation.
+        width: coded, in pixels; `shown` applies crop, pixel shape and rotation.
         sar: shape of a pixel, width by height.
         rotation: degrees a player turns it, counter-clockwise.
         is_turned: it is turned or mirrored by a tag.
+        crop: what its container leaves out at its left, top, right and bottom, in coded pixels; old cameras' edges.
         has_alpha: parts of it are transparent.
         fps: frames a second.
         is_variable: whether the gaps between frames differ visibly.
@@ -68,6 +69,7 @@ class Picture:
     transfer: str | None
     range: str | None
     dolby_vision: int | None
+    crop: Crop
     start_s: float
     end_s: float
     hidden_s: float
@@ -78,7 +80,8 @@ class Picture:
     @property
     def shown(self) -> tuple[int, int]:
         """Width and height as a player shows them."""
-        width, height = max(1, round(self.width * self.sar)), self.height
+        left, top, right, bottom = self.crop
+        width, height = max(1, round((self.width - left - right) * self.sar)), max(1, self.height - top - bottom)
         return (height, width) if self.rotation % 180 == 90 else (width, height)
 
     @property
@@ -205,7 +208,7 @@ def _probe(said: Said, path: Path, name: str) -> Probe:
         path=path,
         name=name,
         kind=Kind.VIDEO if photo is None else Kind.PHOTO,
-        picture=Picture(**picture) if picture else None,
+        picture=Picture(**{**picture, "crop": tuple(picture["crop"])}) if picture else None,
         sound=Sound(**sound) if sound else None,
         boxes=_boxes(boxes) if boxes else None,
         photo=PhotoFacts(**photo) if photo else None,

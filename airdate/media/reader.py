@@ -81,6 +81,14 @@ def _read(path: Path, name: str) -> dict[str, Any]:
         if photo is not None:
             return _facts(path, photo["format"], photo=photo)
     boxes = read_boxes(path)
+    if boxes.encrypted if boxes is not None else matroska.is_encrypted(head):
+        raise Refused(
+            "media_encrypted",
+            "the film is encrypted",
+            item=name,
+            rule="a film without DRM",
+            fix="export it without protection",
+        )
     if boxes is not None and not boxes.has_index:
         raise Refused(
             "media_truncated",
@@ -163,7 +171,7 @@ def _film(path: Path, name: str, head: bytes, container: InputContainer, boxes: 
     video.codec_context.options = {"max_pixels": str(MAX_PIXELS)}  # a size that only the pictures tell
     look = _look(container, video)
     if look["frame"] is None:
-        raise _unreadable(name, "no picture in it can be decoded")
+        raise _undecodable(path, name, head, boxes)
     sounds = [s for s in container.streams.audio if s.codec_context is not None and s.codec_context.sample_rate > 0]
     sound = max(sounds, key=lambda s: bool(s.disposition & Disposition.default), default=None)
     times = _times(container, video, sound, boxes)
@@ -377,6 +385,25 @@ def _cut_off(path: Path, head: bytes, boxes: Boxes | None) -> str | None:
         return f"it says that it has {8 + int.from_bytes(head[4:8], 'little'):,} bytes, and {size:,} are there"
     promised = matroska.promised_size(head)
     return f"it says that it has {promised:,} bytes, and {size:,} are there" if promised > size else None
+
+
+def _undecodable(path: Path, name: str, head: bytes, boxes: Boxes | None) -> Refused:
+    """Why no picture of a film can be decoded, as far as its container tells."""
+    if why := _cut_off(path, head, boxes):
+        return cut_short(name, why, is_salvable=False)
+    return _unreadable(name, "no picture in it can be decoded")
+
+
+def cut_short(name: str, why: str, *, is_salvable: bool = True) -> Refused:
+    """The refusal of a film whose end is missing."""
+    again = "copy or export it again"
+    return Refused(
+        "media_truncated",
+        f"the end of the film is missing: {why}",
+        item=name,
+        rule="a file is as long as it says",
+        fix=f"{again}, or convert what is left of it with --salvage" if is_salvable else again,
+    )
 
 
 def _unreadable(name: str, why: str) -> Refused:

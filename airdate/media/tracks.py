@@ -5,11 +5,14 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import accumulate, pairwise, repeat, takewhile
+from math import floor
 from statistics import median
 
 _IDENTITY = struct.pack(">9i", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 _DATED = (b"mvhd", b"tkhd", b"mdhd")
+_CLAP = struct.Struct(">2H4IiIiI")
 
 MOST_SAMPLES = 2_000_000
 """Of one track; ten minutes at 240 frames a second are 144,000, and a table that claims more is not followed."""
@@ -192,9 +195,10 @@ def _crop(clap: bytes) -> Crop:
     if len(clap) < _CLAP.size:
         return WHOLE
     width, height, *numbers = _CLAP.unpack(clap[: _CLAP.size])
-    if not all(numbers[1::2]):
+    parts = list(zip(numbers[::2], numbers[1::2], strict=True))
+    if not all(below for _, below in parts):
         return WHOLE
-    across, down, right, below = (Fraction(*each) for each in batched(numbers))
-    left, top = (width - across) / 2 + right, (height - down) / 2 + below
+    across, down, rightwards, downwards = (Fraction(above, below) for above, below in parts)
+    left, top = (width - across) / 2 + rightwards, (height - down) / 2 + downwards
     hidden = (floor(left), floor(top), width - floor(left + across), height - floor(top + down))
     return hidden if min(hidden) >= 0 and across >= 1 and down >= 1 else WHOLE

@@ -52,6 +52,17 @@ def test_a_cut_file_is_seen_wherever_it_was_cut(make_film: MakeFilm, tmp_path: P
     assert refusal.code == "media_truncated"
 
 
+@pytest.mark.parametrize(("entry", "code"), [(b"encv", "media_encrypted"), (b"avc1", "media_truncated")])
+def test_a_film_without_a_picture_says_why(kept: Path, tmp_path: Path, entry: bytes, code: str) -> None:
+    film = tmp_path / "dark.mp4"
+    data = kept.read_bytes().replace(b"avc1", entry)
+    film.write_bytes(data[: data.index(b"mdat") + 8])
+    refusal = decide([film], Profile()).refusal
+    assert refusal is not None
+    assert refusal.code == code
+    assert "--salvage" not in (refusal.fix or "")
+
+
 def test_rubbish_behind_the_end_is_no_cut(kept: Path, tmp_path: Path) -> None:
     film = tmp_path / "tail.mp4"
     film.write_bytes(kept.read_bytes() + b"\xff\xff\xff\x00abcd and more")

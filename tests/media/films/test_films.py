@@ -21,6 +21,7 @@ from PIL import Image
 from airdate.errors import AirdateError, Refused
 from airdate.media import runner
 from airdate.media.ffmpeg import program
+from airdate.media.matroska import crop
 from airdate.media.photos import read_photo
 from airdate.media.picture import exact_rate
 from airdate.media.prepare import Prepared, decide, inspect, render, verify_kept
@@ -131,6 +132,12 @@ def test_a_picture_that_stands_for_a_minute_is_held_once(
     assert done.duration_s == pytest.approx(90, abs=0.04)
 
 
+def test_a_last_picture_does_not_stand_on_after_the_sound(make_film: MakeFilm, tmp_path: Path) -> None:
+    slides = ("-c:v", "flv", "-c:a", "libmp3lame", "-flvflags", "no_duration_filesize", "-ar", "44100")
+    film = make_film("slides.flv", *slides, seconds=8, picture="testsrc2=size=360x640:rate=1/4")
+    assert rendered(film, tmp_path / "out.mp4").duration_s == pytest.approx(4.1, abs=0.2)
+
+
 def test_a_size_that_only_the_pictures_tell_is_bounded(make_film: MakeFilm) -> None:
     film = make_film(
         "large.avi", "-c:v", "mjpeg", seconds=0.1, picture="color=s=9000x8000:rate=30", filters="null", tone=None
@@ -192,6 +199,40 @@ def test_interlaced_wide_odd_film_becomes_plain(make_film: MakeFilm, tmp_path: P
     assert wide / high == pytest.approx(719 * 64 / 45 / 577, rel=0.01)
     assert (wide % 2, high % 2) == (0, 0)
     assert not done.output.picture.is_interlaced
+
+
+def with_aperture(film: Path, out: Path, *, width: int, height: int) -> Path:
+    """A film whose index is last, with a clean aperture in its middle."""
+    data = bytearray(film.read_bytes())
+    index = data.rindex(b"moov")
+    inside = data.index(b"stsd", index) + 12
+    inside += int.from_bytes(data[inside : inside + 4])
+    data[inside:inside] = struct.pack(">I4s8I", 40, b"clap", width, 1, height, 1, 0, 1, 0, 1)
+    for box in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"avc1"):
+        at = data.index(box, index) - 4
+        data[at : at + 4] = (int.from_bytes(data[at : at + 4]) + 40).to_bytes(4)
+    out.write_bytes(data)
+    return out
+
+
+def test_hidden_edges_are_cut_off_and_nothing_is_stretched(make_film: MakeFilm, tmp_path: Path) -> None:
+    edged = "drawbox=w=40:c=red:t=fill,drawbox=x=iw-40:w=40:c=red:t=fill,format=yuv420p"
+    film = make_film("edged.mp4", *H264, picture="color=c=blue:size=800x720:rate=30", filters=edged, tone=None)
+    done = rendered(with_aperture(film, tmp_path / "in.mp4", width=720, height=720), tmp_path / "out.mp4")
+    assert done.plan.size == (720, 720)
+    assert any("80 columns and 0 rows" in reason for reason in done.reasons)
+    image = pictures(done.path)[5][1]
+    assert all(colour(image, x)[0] < 20 for x in (0.01, 0.5, 0.99))
+
+
+def test_a_matroska_says_what_it_hides() -> None:
+    crops = bytes.fromhex("54aa8102 54bb8104 54cc811d 54dd8106")
+    picture = bytes.fromhex("e0") + bytes([0x80 | len(crops)]) + crops
+    tracks = bytes.fromhex("ae") + bytes([0x80 | len(picture)]) + picture
+    void = bytes.fromhex("ec83000000")
+    head = bytes.fromhex("1a45dfa380 18538067 01ffffffffffffff") + void + bytes.fromhex("1654ae6b")
+    assert crop(head + bytes([0x80 | len(tracks)]) + tracks) == (29, 4, 6, 2)
+    assert crop(head) == (0, 0, 0, 0)
 
 
 def test_what_is_clear_becomes_black(make_film: MakeFilm, tmp_path: Path) -> None:
