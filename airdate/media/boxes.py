@@ -45,7 +45,7 @@ class Boxes:
     Attributes:
         brand: the major brand, such as `isom` or `qt  `.
         moov_first: the index lies before the media.
-        truncated: a box or a sample reaches past the end of the file, or there is no index.
+        truncated: a box or a sample reaches past the end of the file.
         has_index: there is one, so that what is there of a cut film can be read.
         fragmented: the media comes in fragments.
         encrypted: a track is encrypted.
@@ -90,9 +90,7 @@ def read_boxes(path: Path) -> Boxes | None:
     return Boxes(
         brand=brand,
         moov_first=b"moov" in names and (b"mdat" not in names or names.index(b"moov") < names.index(b"mdat")),
-        truncated=moov is None
-        or any(end > size and name in _MEDIA for name, _, end in top)
-        or any(t.last_byte > size for t in tracks),
+        truncated=any(end > size and name in _MEDIA for name, _, end in top) or any(t.last_byte > size for t in tracks),
         has_index=moov is not None,
         fragmented=b"moof" in names or any(leaf.name == b"mvex" for leaf in leaves),
         encrypted=any(leaf.name in _ENCRYPTED for leaf in leaves),

@@ -1,4 +1,4 @@
-"""What the head of a Matroska or WebM file says and PyAV does not tell: its size, its DRM, its Dolby Vision, its crop."""
+"""What the head of a Matroska or WebM file says and PyAV does not tell: its size, DRM, Dolby Vision and crop."""
 
 from __future__ import annotations
 

@@ -34,6 +34,13 @@ GROUND = (255, 255, 255)
 _PHOTOMETRIC, _MIN_IS_WHITE = 262, 0
 """A TIFF's tag, and its value for a negative."""
 
+_KIND, _REDUCED = 254, 1
+"""A TIFF's tag, and its value for a smaller copy of a picture that lies elsewhere in the file."""
+
+MIN_PREVIEW = 1080
+"""Pixels on the longer side of a raw file's preview. Phones and most cameras keep one that fills a screen, which is
+taken; some keep a thumbnail alone where we find it."""
+
 _PLAIN_GAMMA = 0.05
 """A PNG whose gamma is this near to sRGB's is taken for sRGB, as browsers do."""
 
@@ -56,7 +63,7 @@ def read_facts(path: Path, name: str) -> dict[str, Any] | None:
     """The header of a photo; None if it is none, or moves.
 
     Raises:
-        Refused: it is larger than any phone makes, or than can be decoded in bounded memory.
+        Refused: it is larger than any phone makes, or than can be decoded in bounded memory; or raw.
     """
     try:
         with warnings.catch_warnings(), Image.open(path, formats=FORMATS) as image:
@@ -65,11 +72,39 @@ def read_facts(path: Path, name: str) -> dict[str, Any] | None:
                 return None
             width, height = image.size
             _check_size(image, path.stat().st_size, name)
+            if (
+                isinstance(image, TiffImageFile)
+                and image.tag_v2.get(_KIND) == _REDUCED
+                and max(image.size) < MIN_PREVIEW
+            ):
+                raise raw_photo(name, f", and its preview has {width}×{height} pixels")
             if orientation(image) in LYING:
                 width, height = height, width
             return {"format": image.format or "?", "width": width, "height": height, "caption": read_caption(image)}
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, LookupError, EOFError):
+    except (UnidentifiedImageError, OSError, RuntimeError, SyntaxError, ValueError, LookupError, EOFError):
         return None
+
+
+def damaged_photo(name: str, why: str) -> Refused:
+    """The refusal of a photo of which a part is missing."""
+    return Refused(
+        "photo_damaged",
+        f"the photo cannot be read to its end: {why}",
+        item=name,
+        rule="a photo is complete",
+        fix="export or download it again",
+    )
+
+
+def raw_photo(name: str, what: str = "") -> Refused:
+    """The refusal of what a camera's sensor saw, of which every program makes another picture."""
+    return Refused(
+        "photo_raw",
+        f"this is a camera's raw file{what}",
+        item=name,
+        rule="a developed photo: JPEG, HEIC, PNG, WebP, AVIF or TIFF",
+        fix="export it as JPEG from the program that develops it",
+    )
 
 
 def _check_size(image: ImageFile.ImageFile, size: int, name: str) -> None:
@@ -126,14 +161,8 @@ def read_photo(path: Path, name: str, *, frame: tuple[int, int], cover: bool = F
             if lies in TURNS:
                 picture = picture.transpose(TURNS[lies])
             return _opaque(_srgb(_eight_bit(picture, image)))
-    except (OSError, SyntaxError, ValueError, LookupError, EOFError, ImageCms.PyCMSError) as failed:
-        raise Refused(
-            "photo_damaged",
-            f"the photo cannot be read to its end: {type(failed).__name__}",
-            item=name,
-            rule="a photo is complete",
-            fix="export or download it again",
-        ) from None
+    except (OSError, RuntimeError, SyntaxError, ValueError, LookupError, EOFError, ImageCms.PyCMSError) as failed:
+        raise damaged_photo(name, type(failed).__name__) from None
 
 
 def _middle(whole: tuple[int, int], size: tuple[int, int], kept: tuple[int, int]) -> tuple[float, float, float, float]:

@@ -154,7 +154,9 @@ def _times(stts: bytes, ctts: bytes) -> tuple[list[int], int]:
 
 
 def _edits(elst: bytes) -> list[tuple[int, int, int]]:
-    """Length in movie units, media time (-1: nothing is shown) and speed of each edit."""
+    """Length in movie units, media time (-1: nothing is shown) and speed of each edit; none without a list."""
+    if not elst:
+        return []
     count = int.from_bytes(elst[4:8])
     form = struct.Struct(">QqI" if elst[:1] == b"\x01" else ">IiI")
     if len(elst) < 8 + form.size * count:

@@ -14,6 +14,8 @@ from PIL import Image
 from airdate.errors import Refused
 from airdate.media import photos
 from airdate.media.photos import read_facts, read_photo
+from airdate.media.prepare import decide, inspect
+from airdate.media.profile import Profile
 
 LEFT, RIGHT = (200, 40, 40), (40, 60, 200)
 
@@ -119,3 +121,42 @@ def test_a_png_of_another_gamma_is_brought_to_srgb(tmp_path: Path) -> None:
         path.write_bytes(with_chunk(png(Image.new("RGB", (8, 8), (value, 0, 255))), b"gAMA", struct.pack(">I", gamma)))
         shown = read_photo(path, "gamma.png", frame=(8, 8))
         assert is_near(shown.getpixel((4, 4)), (188, 0, 255), 1)
+
+
+@pytest.mark.parametrize(("side", "is_taken"), [(256, False), (1616, True)])
+def test_of_a_raw_file_only_a_preview_that_fills_a_screen_is_taken(tmp_path: Path, side: int, is_taken: bool) -> None:
+    path = tmp_path / "a.dng"
+    halves(side, side // 2).save(path, format="TIFF", tiffinfo={254: 1, 50706: b"\1\4\0\0"})
+    assert (refused(path) is None) is is_taken
+    assert is_taken or refused(path) == "photo_raw"
+
+
+@pytest.mark.parametrize(
+    ("head", "code"),
+    [
+        (b"\0\0\0\x18ftypcrx \0\0\0\1crx isom\0\0\0\x08moov", "photo_raw"),
+        (b"II\x1a\0\0\0HEAPCCDR\2\0\1\0", "photo_raw"),
+        (b"\xff\xd8\xff\xe1\x10\0Exif\0\0II*\0", "media_unreadable"),
+        (b"\0\0\0\x18ftypavif\0\0\0\0avifmif1\0\0\0\x08meta", "media_unreadable"),
+    ],
+)
+def test_what_is_no_picture_to_post_is_refused_as_a_photo(tmp_path: Path, head: bytes, code: str) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(head)
+    assert refused(path) == code
+
+
+def refused(path: Path) -> str | None:
+    refusal = decide([path], Profile()).refusal
+    assert refusal is None or "JPEG" in (refusal.fix or "")
+    return refusal.code if refusal is not None else None
+
+
+def test_a_heic_that_was_cut_off_is_refused_before_it_shows_grey(tmp_path: Path) -> None:
+    path = tmp_path / "a.heic"
+    halves(640, 480).save(path, format="HEIF")
+    assert refused(path) is None
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(Refused, match="boxes reach past its end") as caught:
+        inspect(path)
+    assert caught.value.code == "photo_damaged"

@@ -106,6 +106,13 @@ def test_a_priming_edit_is_no_cut(make_film: MakeFilm) -> None:
     assert [round(track.hidden_lead_s, 1) for track in boxes.tracks] == [0.0, 0.0]
 
 
+def test_no_edit_list_is_no_cut(make_film: MakeFilm) -> None:
+    options = (*H264, *AAC, "-map_metadata", "-1", "-movflags", "+faststart", "-use_editlist", "0")
+    film = make_film("phone.mp4", *options)
+    assert b"elst" not in film.read_bytes()
+    assert decide([film], Profile()).kind is PlanKind.KEEP
+
+
 @pytest.mark.parametrize(
     ("gaps", "varies"),
     [
