@@ -214,6 +214,7 @@ def sound_reasons(picture: Picture, sound: Sound | None, profile: Profile) -> li
         ),
         (sound.channels not in (1, 2), f"{sound.channels} channels → stereo"),
         (sound.rate not in COPIED_RATES, f"{sound.rate} Hz → 48000 Hz"),
+        (not sound.starts_whole, "the first sound cannot be decoded → left out"),
         (abs(lag) > NEAR_S, f"the sound begins {lag:+.2f} s from the picture → together, with silence or a cut"),
         (abs(gap) > END_GAP_S, f"the sound ends {gap:+.2f} s from the picture → together"),
         (profile.loudness is not None, f"loudness → {profile.loudness} LUFS"),

@@ -107,8 +107,10 @@ def _command(plan: Plan, probe: Probe, part: Path, hardware: Encoder | None) -> 
         anew = plan.kind in (PlanKind.ENCODE, PlanKind.AUDIO)
         options |= ENCODER if anew else {"c:a": "copy"}
         voice = original[str(sound.index)]
-        streams.append(_leveled(plan, sound, voice, item=probe.name) if anew else voice)
-    flags = [*_strictness(plan, picture), *(() if hardware is None else hardware.flags)]
+        streams.append(_leveled(plan, sound, _timed(probe, sound, voice), item=probe.name) if anew else voice)
+    flags = [*_strictness(plan, picture, sound), *(() if hardware is None else hardware.flags)]
+    if sound is not None and not sound.is_timed:
+        flags += ["-copyts", "-start_at_zero"]  # else ffmpeg makes up for each jump by shifting the picture too
     if plan.kind in (PlanKind.REMUX, PlanKind.FILTER):
         even, more = _copied_times(plan, probe, picture, sound)
         options, flags = options | even, flags + more
@@ -145,8 +147,10 @@ def _cut(plan: Plan, probe: Probe, picture: Picture) -> Cut:
 
 
 def _most_pictures(plan: Plan, picture: Picture) -> int:
-    """Of a film that is not cut: ffmpeg lets the last one stand for as long as the others stood on average, and where a
-    container does not say how long that is, seconds of nothing would follow the sound's end."""
+    """Of a film that is not cut: ffmpeg lets the last one stand as long as the others did.
+
+    Of an FLV with a picture every few seconds that would be seconds after its sound has ended.
+    """
     return ceil(plan.seconds * (plan.fps or picture.fps)) + 1
 
 
@@ -157,15 +161,27 @@ def _cut_options(probe: Probe, picture: Picture, cut: Cut) -> dict[str, Any]:
     return {"frames:v": cut.pictures}
 
 
-def _strictness(plan: Plan, picture: Picture) -> tuple[str, ...]:
-    """Damage ends the job, unless it is to be salvaged, or the film begins with pictures that cannot be decoded."""
-    return () if plan.profile.salvage or not picture.starts_whole else ("-xerror",)
+def _strictness(plan: Plan, picture: Picture, sound: Sound | None) -> tuple[str, ...]:
+    """Damage ends the job, unless it is to be salvaged, or the film begins with what cannot be decoded."""
+    is_whole = picture.starts_whole and (sound is None or sound.starts_whole)
+    return ("-xerror",) if is_whole and not plan.profile.salvage else ()
 
 
 def _decoder(plan: Plan, picture: Picture) -> dict[str, Any]:
     if plan.kind is PlanKind.ENCODE and picture.has_alpha and picture.codec in _ALPHA_DECODERS:
         return {"c:v": _ALPHA_DECODERS[picture.codec]}
     return {}
+
+
+def _timed(probe: Probe, sound: Sound, voice: Any) -> Any:
+    """The sound at its times, where ffmpeg does not tell them right."""
+    if not sound.is_timed:
+        return voice.filter("asetpts", "N/SR/TB")
+    track = None if probe.boxes is None else probe.boxes.track("soun")
+    if track is not None and track.hidden_lead_s > 0:
+        # ffmpeg 9 dates the first packet that is heard in part as if it were heard whole, up to 0.2 s too early.
+        return voice.filter("asetpts", f"PTS-STARTPTS+{sound.start_s:.6f}/TB")
+    return voice
 
 
 def _leveled(plan: Plan, sound: Sound, voice: Any, *, item: str) -> Any:

@@ -92,7 +92,12 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """The audio stream that is meant; times as in `Picture`."""
+    """The audio stream that is meant; times as in `Picture`.
+
+    Attributes:
+        is_timed: the container's times of it go forward; else it begins with the picture, and is counted.
+        starts_whole: its first packet decodes; of a broadcast it may be the rest of one.
+    """
 
     index: int
     codec: str
@@ -101,6 +106,8 @@ class Sound:
     rate: int
     start_s: float
     end_s: float | None
+    is_timed: bool
+    starts_whole: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,12 @@ MAX_PIXELS = 71_000_000
 
 MAX_STREAMS = 32
 
+COVER_CODECS = ("mjpeg", "png", "bmp", "webp")
+"""Of a track beside the film that holds its cover, where the container does not say so."""
+
+BELIEVED_S = 10_000_000.0
+"""No film lasts months; the times of one that says so are damaged."""
+
 FRAMES_LOOKED_AT = 8
 """Decoded pictures that tell rotation, colour and interlacing; the first of a broadcast may be undecodable."""
 
@@ -41,10 +47,17 @@ off, the frames are believed; DV, FLV and fragmented films name rates that they 
 TIMELESS = ("avi", "asf", "mxf")
 """Containers that FFmpeg tells only the times of decoding from."""
 
+MOST_BACK_S = 1.0
+"""How far an Ogg's sound may jump back. Its pages say when they end, and FFmpeg counts their packets back from there:
+of some files by so much that it shifts the picture too, to make up for it."""
+
 READ_BYTES = 256 * 1024
 """At a time."""
 
 _HEAD = 64 * 1024
+_MOVING = (b"\x89PNG", b"GIF8")
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_RAW = (b"IIU\0", b"IIRO", b"IIRS", b"MMOR", b"FUJIFILMCCD-RAW", b"FOVb", b"\0MRM")
 _PRIMARIES = {
     1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "film", 9: "bt2020", 11: "smpte431",
     12: "smpte432",
@@ -74,13 +87,19 @@ def read(paths: Sequence[str], names: Sequence[str]) -> Iterator[dict[str, Any]]
 def _read(path: Path, name: str) -> dict[str, Any]:
     with path.open("rb") as file:
         head = file.read(_HEAD)
-    if _looks_like_photo(head):
-        from airdate.media.photos import read_facts  # noqa: PLC0415  (Pillow costs as much as the rest of a probe)
+    boxes = read_boxes(path)
+    if (is_raw := _is_raw(head)) or _looks_like_photo(head):
+        from airdate.media.photos import damaged_photo, raw_photo, read_facts  # noqa: PLC0415  (Pillow costs a lot)
 
+        if is_raw:
+            raise raw_photo(name)
         photo = read_facts(path, name)
+        if photo is not None and boxes is not None and boxes.truncated:  # libheif shows grey for what is missing
+            raise damaged_photo(name, f"its boxes reach past its end at {path.stat().st_size:,} bytes")
         if photo is not None:
             return _facts(path, photo["format"], photo=photo)
-    boxes = read_boxes(path)
+        if not head.startswith(_MOVING) and (boxes is None or not boxes.has_index):
+            raise _unreadable(name, "it begins as a photo does, and is cut off, damaged or of a rare kind")
     if boxes.encrypted if boxes is not None else matroska.is_encrypted(head):
         raise Refused(
             "media_encrypted",
@@ -107,7 +126,7 @@ def _facts(path: Path, container: str, **found: Any) -> dict[str, Any]:
 
 
 def _looks_like_photo(head: bytes) -> bool:
-    starts = (b"\xff\xd8\xff", b"\x89PNG", b"BM", b"II*\0", b"MM\0*", b"GIF8", b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")
+    starts = (b"\xff\xd8\xff", b"\x89PNG", b"BM", *_TIFF, b"GIF8", b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")
     heif = head[4:8] == b"ftyp" and head[8:12] in (
         b"heic",
         b"heix",
@@ -119,6 +138,11 @@ def _looks_like_photo(head: bytes) -> bool:
         b"heis",
     )
     return head.startswith(starts) or heif or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
+
+
+def _is_raw(head: bytes) -> bool:
+    """Whether a camera wrote what its sensor saw; raw files that are TIFFs show when they are opened."""
+    return head.startswith(_RAW) or head[4:12] == b"ftypcrx " or head[6:14] == b"HEAPCCDR"
 
 
 def _read_film(path: Path, name: str, head: bytes, boxes: Boxes | None) -> dict[str, Any]:
@@ -150,6 +174,12 @@ def nameless(path: Path) -> BinaryIO:
     return os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC), "rb")
 
 
+def _without_picture(container: InputContainer) -> str:
+    """Why there is nothing to see: a picture that no decoder knows is there all the same."""
+    is_unknown = any(stream.codec_context is None for stream in container.streams.video)
+    return "no decoder knows its picture's codec" if is_unknown else "it has no moving picture"
+
+
 def _film(path: Path, name: str, head: bytes, container: InputContainer, boxes: Boxes | None) -> dict[str, Any]:
     from av.stream import Disposition  # noqa: PLC0415
 
@@ -158,8 +188,11 @@ def _film(path: Path, name: str, head: bytes, container: InputContainer, boxes: 
         if s.codec_context is not None and not s.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails)
     ]  # fmt: skip
     if not videos:
-        raise _unreadable(name, "it has no moving picture")
-    video = max(videos, key=lambda s: (bool(s.disposition & Disposition.default), s.width * s.height))
+        raise _unreadable(name, _without_picture(container))
+    video = max(
+        videos,
+        key=lambda s: (bool(s.disposition & Disposition.default), s.name not in COVER_CODECS, s.width * s.height),
+    )
     if video.width * video.height > MAX_PIXELS:
         raise Refused(
             "media_picture_too_large",
@@ -177,8 +210,8 @@ def _film(path: Path, name: str, head: bytes, container: InputContainer, boxes: 
     times = _times(container, video, sound, boxes)
     declared = container.duration / 1e6 if container.duration and 0 < container.duration < 2**62 else None
     duration = times["end_s"] - times["start_s"]
-    if not duration > 0:
-        raise _unreadable(name, "no picture in it has a time")
+    if not 0 < duration < BELIEVED_S:
+        raise _unreadable(name, "the times of its pictures make no sense")
     cut_off = _cut_off(path, head, boxes)
     if cut_off is None and declared is not None and not times["indexed"] and times["last_s"] < 0.9 * declared - 1:
         cut_off = f"it says that it lasts {declared:.2f} s, and {times['last_s']:.2f} s are there"
@@ -255,7 +288,9 @@ def _times(
     starts: dict[int, float] = {}
     shown: list[float] = []
     keys: list[float] = []
-    first_is_key, step = True, 0.0
+    first_is_key, step, back = True, 0.0, 0.0
+    heard_whole: bool | None = None
+    is_gif = container.format.name == "gif"
     chosen = [video] if sound is None else [video, sound]
     try:
         container.seek(0, backward=True)
@@ -264,11 +299,14 @@ def _times(
     try:
         for packet in container.demux(*chosen):
             time = packet.pts if packet.pts is not None else packet.dts
-            if time is None or not packet.size:
+            if time is None or not packet.size or (is_gif and shown and not _has_picture(bytes(packet))):
                 continue
             at = float(time * packet.time_base)
             length = float((packet.duration or 0) * packet.time_base)
             starts[packet.stream_index] = min(at, starts.get(packet.stream_index, at))
+            if packet.stream_index != video.index:
+                heard_whole = _decodes(packet) if heard_whole is None else heard_whole
+                back = max(back, ends.get(packet.stream_index, at) - at)
             ends[packet.stream_index] = max(at + length, ends.get(packet.stream_index, at))
             if packet.stream_index == video.index:
                 if not shown:
@@ -296,9 +334,46 @@ def _times(
         "hidden_s": 0.0,
         "edits": 0,
         "is_turned": False,
-        "sound_start_s": starts.get(sound.index, 0.0) if sound is not None else 0.0,
-        "sound_end_s": ends.get(sound.index, 0.0) if sound is not None else 0.0,
+        **_heard(container, sound, starts, ends, shown, back),
+        "sound_starts_whole": heard_whole is not False,
     }
+
+
+def _decodes(packet: av.Packet[Any]) -> bool:
+    from av.error import FFmpegError  # noqa: PLC0415
+
+    try:
+        packet.decode()
+    except (FFmpegError, ValueError):
+        return False
+    return True
+
+
+def _has_picture(packet: bytes) -> bool:
+    """Whether a GIF's packet is more than comments, which may follow its last picture."""
+    at = 0
+    while packet[at : at + 1] == b"!":
+        at += 2
+        while at < len(packet) and packet[at]:
+            at += 1 + packet[at]
+        at += 1
+    return packet[at : at + 1] == b","
+
+
+def _heard(
+    container: InputContainer,
+    sound: av.AudioStream | None,
+    starts: dict[int, float],
+    ends: dict[int, float],
+    shown: list[float],
+    back: float,
+) -> dict[str, Any]:
+    """When the sound begins and ends, if its times can be believed."""
+    if sound is None or sound.index not in starts:
+        return {"sound_start_s": 0.0, "sound_end_s": 0.0, "sound_is_timed": True}
+    if container.format.name == "ogg" and back > MOST_BACK_S:
+        return {"sound_start_s": shown[0] if shown else 0.0, "sound_end_s": None, "sound_is_timed": False}
+    return {"sound_start_s": starts[sound.index], "sound_end_s": ends[sound.index], "sound_is_timed": True}
 
 
 def _indexed(track: Track, heard: Track | None) -> dict[str, Any]:
@@ -315,6 +390,8 @@ def _indexed(track: Track, heard: Track | None) -> dict[str, Any]:
         "is_turned": track.is_turned,
         "sound_start_s": heard.start_s if heard is not None else 0.0,
         "sound_end_s": heard.end_s if heard is not None else None,
+        "sound_is_timed": True,
+        "sound_starts_whole": True,
     }
 
 
@@ -373,6 +450,8 @@ def _sound(stream: av.AudioStream, times: dict[str, Any]) -> dict[str, Any]:
         "rate": context.sample_rate,
         "start_s": times["sound_start_s"],
         "end_s": times["sound_end_s"],
+        "is_timed": times["sound_is_timed"],
+        "starts_whole": times["sound_starts_whole"],
     }
 
 
@@ -412,5 +491,5 @@ def _unreadable(name: str, why: str) -> Refused:
         f"this is no film or picture we can read: {why}",
         item=name,
         rule="MP4, MOV, WebM, MKV, MPEG, AVI and their like, or a photo, judged by content and not by name",
-        fix="export it from its editor as MP4, or give the right file",
+        fix="export it again, a film as MP4 and a photo as JPEG, or give the right file",
     )

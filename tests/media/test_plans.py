@@ -60,7 +60,17 @@ def film(
         starts_whole=True,
         is_timed=True,
     )
-    heard = Sound(index=1, codec="aac", profile="LC", channels=2, rate=48_000, start_s=0.0, end_s=seconds)
+    heard = Sound(
+        index=1,
+        codec="aac",
+        profile="LC",
+        channels=2,
+        rate=48_000,
+        start_s=0.0,
+        end_s=seconds,
+        is_timed=True,
+        starts_whole=True,
+    )
     facts = {
         "brand": "isom",
         "moov_first": True,
@@ -161,6 +171,7 @@ def test_a_constant_legal_rate_stays(fps: float) -> None:
         ({"profile": "HE-AAC"}, "HE-AAC → AAC-LC"),
         ({"channels": 6}, "6 channels → stereo"),
         ({"rate": 32_000}, "32000 Hz → 48000 Hz"),
+        ({"starts_whole": False}, "the first sound cannot be decoded"),
         ({"start_s": 0.3}, "begins +0.30 s"),
         ({"end_s": 9.0}, "ends -1.00 s"),
         ({"end_s": 10.3}, "ends +0.30 s"),

@@ -138,6 +138,51 @@ def test_a_last_picture_does_not_stand_on_after_the_sound(make_film: MakeFilm, t
     assert rendered(film, tmp_path / "out.mp4").duration_s == pytest.approx(4.1, abs=0.2)
 
 
+def with_sound_that_jumps_back(film: Path, out: Path) -> Path:
+    """An Ogg of which every other page of sound says that it ends where the film begins."""
+    data, at, late = bytearray(film.read_bytes()), 0, 0
+    while (at := data.find(b"OggS", at)) >= 0:
+        count = data[at + 26]
+        end = at + 27 + count + sum(data[at + 27 : at + 27 + count])
+        ends_at = int.from_bytes(data[at + 6 : at + 14], "little")
+        late += ends_at > 40_000
+        if ends_at > 40_000 and late % 2 == 0:
+            data[at + 6 : at + 14] = (1000).to_bytes(8, "little")
+            data[at + 22 : at + 26] = bytes(4)
+            data[at + 22 : at + 26] = ogg_checksum(data[at:end]).to_bytes(4, "little")
+        at = end
+    out.write_bytes(data)
+    return out
+
+
+def ogg_checksum(page: bytes) -> int:
+    rest = 0
+    for byte in page:
+        rest ^= byte << 24
+        for _ in range(8):
+            rest = (rest << 1) ^ (0x104C11DB7 if rest & 0x80000000 else 0)
+    return rest
+
+
+def test_an_ogg_whose_sound_jumps_back_keeps_its_pictures_where_they_were(make_film: MakeFilm, tmp_path: Path) -> None:
+    options = ("-c:v", "libtheora", "-q:v", "9", "-c:a", "libvorbis", "-ar", "48000", "-ac", "2")
+    box = "drawbox=h=200:c=blue:t=fill,drawbox=h=200:c=red:t=fill:enable='lt(t,4)'"
+    film = make_film("plain.ogv", *options, seconds=5, filters=box)
+    done = rendered(with_sound_that_jumps_back(film, tmp_path / "in.ogv"), tmp_path / "out.mp4")
+    assert done.duration_s == pytest.approx(5, abs=0.1)
+    seen = pictures(done.path)
+    assert colour(seen[115][1], 0.5, 0.1)[0] > 150
+    assert colour(seen[125][1], 0.5, 0.1)[2] > 150
+
+
+def test_a_comment_behind_the_last_picture_of_a_gif_takes_no_time(tmp_path: Path) -> None:
+    film = tmp_path / "a.gif"
+    stills = [Image.new("RGB", (360, 640), colour) for colour in ("red", "blue")]
+    stills[0].save(film, save_all=True, append_images=stills[1:], duration=2000)
+    film.write_bytes(film.read_bytes()[:-1] + b"!\xfe\x04made\0;")
+    assert rendered(film, tmp_path / "out.mp4").duration_s == pytest.approx(4)
+
+
 def test_a_size_that_only_the_pictures_tell_is_bounded(make_film: MakeFilm) -> None:
     film = make_film(
         "large.avi", "-c:v", "mjpeg", seconds=0.1, picture="color=s=9000x8000:rate=30", filters="null", tone=None
@@ -153,15 +198,34 @@ def test_late_sound_stays_late(make_film: MakeFilm, tmp_path: Path) -> None:
         *("-i", str(film), "-itsoffset", "0.4", "-i", str(film)),
         *("-map", "0:v", "-map", "1:a", "-c", "copy", str(late)),
     )
-    done = rendered(late, tmp_path / "out.mp4")
+    assert loud_from(rendered(late, tmp_path / "out.mp4")) == pytest.approx(0.4, abs=0.03)
+
+
+def loud_from(done: Prepared) -> float:
     with av.open(str(done.path)) as container:
-        loud = next(
+        return next(
             (frame.time or 0) + at / frame.sample_rate
             for frame in container.decode(audio=0)
             for at, value in enumerate(struct.unpack(f"<{frame.samples}f", bytes(frame.planes[0])[: frame.samples * 4]))
             if abs(value) > 0.02
         )
-    assert loud == pytest.approx(0.4, abs=0.03)
+
+
+LATE_TONE = "aevalsrc=sin(2764*t)*gt(t\\,2):s=22050"
+
+
+def test_sound_that_begins_within_a_packet_stays_in_time(make_film: MakeFilm, tmp_path: Path) -> None:
+    film = make_film("whole.mov", *("-c:v", "mjpeg", "-c:a", "alac"), seconds=4.2, tone=LATE_TONE)
+    ffmpeg("-ss", "0.7", "-i", str(film), "-c", "copy", str(tmp_path / "cut.mov"))
+    assert loud_from(rendered(tmp_path / "cut.mov", tmp_path / "out.mp4")) == pytest.approx(1.3, abs=0.02)
+
+
+def test_sound_that_begins_with_the_rest_of_a_packet_is_no_damage(make_film: MakeFilm, tmp_path: Path) -> None:
+    film = make_film("whole.mpg", *("-c:v", "mpeg2video", "-g", "1", "-c:a", "ac3"), seconds=4.2, tone=LATE_TONE)
+    ffmpeg("-ss", "0.7", "-i", str(film), "-c", "copy", str(tmp_path / "cut.mpg"))
+    plan = decide([tmp_path / "cut.mpg"], QUICK)
+    assert any("first sound cannot be decoded" in reason for reason in plan.reasons)
+    rendered(tmp_path / "cut.mpg", tmp_path / "out.mp4")
 
 
 def test_a_turned_film_is_upright(make_film: MakeFilm, tmp_path: Path) -> None:
@@ -245,6 +309,13 @@ def test_what_is_clear_becomes_black(make_film: MakeFilm, tmp_path: Path) -> Non
     )
     done = rendered(film, tmp_path / "out.mp4")
     assert max(colour(pictures(done.path)[5][1])) < 12
+
+
+def test_a_cover_that_is_a_track_like_any_other_is_not_the_film(make_film: MakeFilm, tmp_path: Path) -> None:
+    film, both = make_film("small.mkv", "-c:v", "mpeg4", tone=None), tmp_path / "both.mkv"
+    cover = ("-f", "lavfi", "-i", "color=s=1200x1200:d=0.04", "-c:v:1", "mjpeg")
+    ffmpeg("-i", str(film), *cover, "-map", "0:v", "-map", "1:v", "-c:v:0", "copy", str(both))
+    assert inspect(both).picture == inspect(film).picture
 
 
 def test_odd_names_are_only_names(kept: Path, tmp_path: Path) -> None:
