@@ -48,7 +48,10 @@ def call(
     refusal: list[Refused | Transient] = []
 
     def hear(line: str) -> bool:
-        said = json.loads(line)
+        try:
+            said = json.loads(line)
+        except ValueError:  # a child that was killed in the middle of a line; how it ended says the rest
+            return False
         if "refused" in said:
             refusal.append(_error(said["refused"]))
         else:

@@ -112,9 +112,7 @@ ENCODERS = (
     Encoder("h264_nvenc", ("nvidiactl", "dxg"), "yuv420p", _nvenc),
     Encoder("h264_qsv", ("dri/renderD*",), "nv12", _qsv),
     Encoder("h264_videotoolbox", (), "nv12", _videotoolbox),
-    Encoder(
-        "h264_vaapi", ("dri/renderD*",), "nv12", _vaapi, ("-init_hw_device", "vaapi=gpu", "-filter_hw_device", "gpu")
-    ),
+    Encoder("h264_vaapi", ("dri/renderD*",), "nv12", _vaapi, _VAAPI_DEVICE),
     Encoder("h264_v4l2m2m", ("video*",), "yuv420p", _v4l2m2m),
 )
 """In the order of their quality."""

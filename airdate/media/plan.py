@@ -183,6 +183,8 @@ def plan_slideshow(probes: Sequence[Probe], profile: Profile, *, max_seconds: fl
         each = ceil((MIN_SECONDS + cross * (count - 1)) / count * profile.fps) / profile.fps
         reasons.append(f"each photo stands {each:.2f} s, so that the film has the {MIN_SECONDS:.0f} s it needs")
     elif total > limit:
+        # A shorter photo needs shorter cross-fades too: each fades in and out, and two must not meet in it.
+        cross = min(cross, floor(limit / (count + 1) * profile.fps) / profile.fps)
         each = (limit + cross * (count - 1)) / count
         if each < MIN_PHOTO_S:
             return refuse(_too_many_for(limit, count, each, probes[0].name), profile, probes)

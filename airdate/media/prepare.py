@@ -34,7 +34,7 @@ from airdate.media.runner import OnProgress, part_of
 from airdate.media.slideshow import make_slideshow
 from airdate.media.verify import decode_parts, verify
 from airdate.post import PlanKind
-from airdate.store import check_free_space
+from airdate.store import check_free_space, disk_errors
 
 __all__ = ["Plan", "Prepared", "Probe", "decide", "inspect", "render", "verify_kept"]
 
@@ -229,8 +229,9 @@ def _duplicate(path: Path, part: Path) -> None:
     try:
         os.link(path, part)
     except OSError:
-        shutil.copyfile(path, part)
-        _sync(part)
+        with disk_errors(part.parent, path.stat().st_size):
+            shutil.copyfile(path, part)
+            _sync(part)
 
 
 def _sync(path: Path) -> None:

@@ -191,7 +191,7 @@ def _drop(store: Store, item: Item, now: float) -> bool:
 
 def _drop_leftovers(store: Store, now: float) -> None:
     """What killed runs left: parts of renditions and of downloads that nobody wrote to for a day."""
-    places = [("renditions", "??/.*.part", rendition_lock), ("incoming", "*", lambda name: f"fetch-{name}")]
+    places = [("renditions", "??/.*.part*", rendition_lock), ("incoming", "*", lambda name: f"fetch-{name}")]
     for folder, pattern, lock in places:
         for path in (store.root / folder).glob(pattern):
             with store.locked_at_once(lock(_name(path))) as is_ours:

@@ -290,6 +290,14 @@ def test_a_slideshow_keeps_to_the_creators_limit(fps: int, limit: int, count: in
     assert limit - count / fps < plan.seconds <= limit
 
 
+@pytest.mark.parametrize(("count", "limit", "cross_s"), [(4, 8, 2.0), (35, 60, 2.0), (12, 15, 1.0), (35, 60, 1.0)])
+def test_a_shortened_photo_is_shown_by_itself_between_its_cross_fades(count: int, limit: int, cross_s: float) -> None:
+    plan = plan_slideshow(photos(count), Profile(seconds_per_photo=4, crossfade_s=cross_s), max_seconds=limit)
+    each, cross = round(plan.seconds_per_photo * 30), round(plan.crossfade_s * 30)
+    assert 0 < 2 * cross <= each
+    assert limit - count / 30 <= plan.seconds <= limit
+
+
 def test_too_many_photos_for_a_limit_are_refused() -> None:
     refused(plan_slideshow(photos(36), Profile()), "photos_too_many", "36", "35")
     refused(plan_slideshow(photos(35), Profile(), max_seconds=15), "photos_too_many_for_limit", "35", "15 s")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import subprocess
 import threading
 from array import array
@@ -12,7 +14,7 @@ import av
 import pytest
 from PIL import Image
 
-from airdate.errors import AirdateError, Refused
+from airdate.errors import AirdateError, Refused, Transient
 from airdate.media.demo import make_demo_photos, make_demo_video
 from airdate.media.ffmpeg import program
 from airdate.media.photos import read_photo
@@ -59,6 +61,24 @@ def test_a_kept_film_is_neither_moved_nor_changed(kept_film: Path, tmp_path: Pat
     done = render(plan, out)
     assert out.read_bytes() == kept_film.read_bytes()
     assert done.plan.kind is PlanKind.KEEP
+
+
+def test_a_disk_that_fills_while_a_kept_film_is_copied_is_named(
+    kept_film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def other_disk(*_: object) -> None:
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+    def fills(source: Path, target: Path) -> None:
+        target.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("fcntl.ioctl", other_disk)
+    monkeypatch.setattr("os.link", other_disk)
+    monkeypatch.setattr("shutil.copyfile", fills)
+    with pytest.raises(Transient) as full:
+        render(decide([kept_film], Profile()), tmp_path / "out" / "film.mp4")
+    assert (full.value.code, list((tmp_path / "out").iterdir())) == ("disk_full", [])
 
 
 @pytest.mark.parametrize("name", ["copied.mov", "copied.mkv", "copied.ts"])

@@ -152,16 +152,17 @@ def test_leftovers_go_after_a_day_and_locks_and_pictures_stay(engine: Engine) ->
     store = engine.store
     download = store.incoming_path("abc.part")
     part = store.rendition_path("d" * 64).with_name(f".{'d' * 64}.mp4.1-2.part")
+    silent = part.with_name(f"{part.name}.silent")
     picture = store.root / "pictures" / "ab" / "cover.jpg"
     picture.parent.mkdir(parents=True)
-    for path in (download, part, picture):
+    for path in (download, part, silent, picture):
         path.write_bytes(b"x")
     assert eviction.sweep(engine, now=time.time() + KEPT_S - 60) is not None
     assert download.exists()
     assert part.exists()
     with store.locked("fetch-abc"):
         eviction.sweep(engine, now=NOW)
-        assert (download.exists(), part.exists()) == (True, False)
+        assert (download.exists(), part.exists(), silent.exists()) == (True, False, False)
     eviction.sweep(engine, now=NOW + DAY)
     assert not download.exists()
     assert picture.exists()
