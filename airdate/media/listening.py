@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -48,7 +49,7 @@ class Loudness:
     energies: np.ndarray
 
 
-def listen(stream: Any, channels: int, *, item: str, seconds: float) -> Loudness:
+def listen(stream: Any, channels: int, *, item: str, seconds: float, cancel: threading.Event | None = None) -> Loudness:
     """Decode a sound and measure it.
 
     Args:
@@ -57,7 +58,7 @@ def listen(stream: Any, channels: int, *, item: str, seconds: float) -> Loudness
 
     Raises:
         Refused: it cannot be decoded.
-        Transient: the disk stands still.
+        Transient: the disk stands still, or it was cancelled.
     """
     import numpy as np  # noqa: PLC0415  (sound that is only copied does not need it)
 
@@ -81,7 +82,7 @@ def listen(stream: Any, channels: int, *, item: str, seconds: float) -> Loudness
     measured = stream.filter("aresample", RATES[channels]).filter("ebur128", framelog="verbose", peak="sample")
     batches = measured.filter("asetnsamples", BATCH, pad=0)
     node = graph.output(batches, "pipe:1", f="f32le").global_args("-hide_banner", "-v", "info")
-    tail = pour(list(node.compile(cmd=program())), item=item, seconds=seconds, on_bytes=take)
+    tail = pour(list(node.compile(cmd=program())), item=item, seconds=seconds, on_bytes=take, cancel=cancel)
     lufs, peak_db = _told(tail, r"\s*I:\s+(-?[\d.]+) LUFS"), _told(tail, r"\s*Peak:\s+(-?[\d.]+) dBFS")
     return Loudness(lufs, peak_db or 0.0, np.concatenate(peaks), np.concatenate(energies))
 

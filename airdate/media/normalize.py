@@ -70,7 +70,7 @@ def normalize(
     """
     probe = plan.inputs[0]
     run(
-        _command(plan, probe, part, hardware),
+        _command(plan, probe, part, hardware, cancel),
         item=probe.name,
         seconds=plan.seconds,
         size=probe.size,
@@ -80,7 +80,9 @@ def normalize(
     )
 
 
-def _command(plan: Plan, probe: Probe, part: Path, hardware: Encoder | None) -> list[str]:
+def _command(
+    plan: Plan, probe: Probe, part: Path, hardware: Encoder | None, cancel: threading.Event | None
+) -> list[str]:
     picture, sound = _picture(probe), probe.sound
     original = source(probe.path, probe.container, **_decoder(plan, picture))
     options: dict[str, Any] = dict(CONTAINER)
@@ -92,7 +94,7 @@ def _command(plan: Plan, probe: Probe, part: Path, hardware: Encoder | None) -> 
         options["frames:v"] = _most_pictures(plan, picture)
     streams = [original[str(picture.index)]]
     if plan.kind is PlanKind.ENCODE:
-        size, corner = plan.size or picture.shown, _corner(plan, probe, picture)
+        size, corner = plan.size or picture.shown, _corner(plan, probe, picture, cancel)
         box = free_box(size) if plan.profile.safe_zones else None
         streams = [filtered(picture, streams[0], size, plan.framing, plan.fps or picture.fps, corner, box)]
         x264 = encoder(plan.profile, plan.fps or picture.fps)
@@ -107,7 +109,7 @@ def _command(plan: Plan, probe: Probe, part: Path, hardware: Encoder | None) -> 
         anew = plan.kind in (PlanKind.ENCODE, PlanKind.AUDIO)
         options |= ENCODER if anew else {"c:a": "copy"}
         voice = original[str(sound.index)]
-        streams.append(_leveled(plan, sound, _timed(probe, sound, voice), item=probe.name) if anew else voice)
+        streams.append(_leveled(plan, probe, sound, _timed(probe, sound, voice), cancel) if anew else voice)
     flags = [*_strictness(plan, picture, sound), *(() if hardware is None else hardware.flags)]
     if sound is not None and not sound.is_timed:
         flags += ["-copyts", "-start_at_zero"]  # else ffmpeg makes up for each jump by shifting the picture too
@@ -184,7 +186,7 @@ def _timed(probe: Probe, sound: Sound, voice: Any) -> Any:
     return voice
 
 
-def _leveled(plan: Plan, sound: Sound, voice: Any, *, item: str) -> Any:
+def _leveled(plan: Plan, probe: Probe, sound: Sound, voice: Any, cancel: threading.Event | None) -> Any:
     """The sound as it is heard, as loud as the profile says."""
 
     def chain(level: Level | None) -> Any:
@@ -194,10 +196,11 @@ def _leveled(plan: Plan, sound: Sound, voice: Any, *, item: str) -> Any:
     wanted = plan.profile.loudness
     if wanted is None:
         return chain(None)
-    return chain(leveled(chain, wanted, channels=sound.channels, item=item, seconds=plan.seconds))
+    level = leveled(chain, wanted, channels=sound.channels, item=probe.name, seconds=plan.seconds, cancel=cancel)
+    return chain(level)
 
 
-def _corner(plan: Plan, probe: Probe, picture: Picture) -> Corner | None:
+def _corner(plan: Plan, probe: Probe, picture: Picture, cancel: threading.Event | None) -> Corner | None:
     """Where the busiest window of the film begins, if that is what is to be kept."""
     if plan.framing is not Framing.SMART or plan.size is None:
         return None
@@ -210,6 +213,7 @@ def _corner(plan: Plan, probe: Probe, picture: Picture) -> Corner | None:
         item=probe.name,
         wall_s=WALL_S + plan.seconds,
         on_said=lambda said: found.append((said["left"], said["top"])),
+        cancel=cancel,
     )
     return found[0]
 

@@ -99,14 +99,15 @@ def decide(
     return plan_video(probes[0], profile, max_seconds=max_seconds)
 
 
-def verify_kept(plan: Plan) -> Prepared:
+def verify_kept(plan: Plan, *, cancel: threading.Event | None = None) -> Prepared:
     """A film that goes out as it is: proved, hashed, and neither moved nor copied.
 
     Raises:
         Refused: it is damaged.
+        Transient: it was cancelled.
     """
     probe = plan.inputs[0]
-    decode_parts(probe, item=probe.name)
+    decode_parts(probe, item=probe.name, cancel=cancel)
     return _prepared(plan, probe.path, probe)
 
 
@@ -141,7 +142,7 @@ def _made(plan: Plan, part: Path, on_progress: OnProgress | None, cancel: thread
     try:
         if plan.kind is PlanKind.KEEP:
             _duplicate(source.path, part)
-            decode_parts(source, item=source.name)
+            decode_parts(source, item=source.name, cancel=cancel)
             return plan, source
         if plan.kind is PlanKind.ENCODE:
             plan, output = _encoded(plan, part, on_progress, cancel)
@@ -192,7 +193,7 @@ def _written(
     else:
         normalize(plan, part, hardware=chosen, on_progress=on_progress, cancel=cancel)
     output = inspect(part, name=plan.inputs[0].name)
-    verify(plan, output)
+    verify(plan, output, cancel=cancel)
     return output
 
 

@@ -177,6 +177,8 @@ def launch(
         Refused: it hung on the file.
         Transient: the disk hung, or it was cancelled.
     """
+    if cancel is not None and cancel.is_set():
+        raise _cancelled(item)
     log.debug("%s", shlex.join(command))
     with subprocess.Popen(
         command,

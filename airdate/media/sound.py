@@ -12,7 +12,7 @@ import ffmpeg as graph
 
 from airdate.media.ffmpeg import MUSIC_FORMATS, program, source
 from airdate.media.limiting import CEILING_DB, gain_for, limited
-from airdate.media.listening import listen
+from airdate.media.listening import Loudness, listen
 from airdate.media.runner import OnProgress, run
 
 RATE = 48_000
@@ -66,7 +66,15 @@ def heard(stream: Any, channels: int, seconds: float, level: Level | None, *, fa
     return stream.filter("afade", t="out", st=f"{max(0.0, seconds - fade_s):.6f}", d=fade_s) if fade_s else stream
 
 
-def leveled(chain: Callable[[Level], Any], wanted: float, *, channels: int, item: str, seconds: float) -> Level | None:
+def leveled(
+    chain: Callable[[Level], Any],
+    wanted: float,
+    *,
+    channels: int,
+    item: str,
+    seconds: float,
+    cancel: threading.Event | None,
+) -> Level | None:
     """What brings sound to a loudness, as it will be heard; None for silence.
 
     A measurement and a constant gain cost a quarter of two passes of a loudness normaliser, and sound the same. Where
@@ -76,8 +84,11 @@ def leveled(chain: Callable[[Level], Any], wanted: float, *, channels: int, item
     Args:
         chain: makes the filters between the source and the encoder for a level.
     """
-    channels = min(channels, MOST_CHANNELS)
-    found = listen(chain(Level(0.0, is_limited=False)), channels, item=item, seconds=seconds)
+
+    def heard_at(level: Level) -> Loudness:
+        return listen(chain(level), min(channels, MOST_CHANNELS), item=item, seconds=seconds, cancel=cancel)
+
+    found = heard_at(Level(0.0, is_limited=False))
     if found.lufs is None or found.lufs < SILENCE_LUFS:
         return None
     plain = wanted - found.lufs
@@ -85,7 +96,7 @@ def leveled(chain: Callable[[Level], Any], wanted: float, *, channels: int, item
         return Level(plain, is_limited=False)
     gain = gain_for(found, wanted)
     if gain - plain > FORESEEN_DB:
-        again = listen(chain(Level(gain, is_limited=True)), channels, item=item, seconds=seconds)
+        again = heard_at(Level(gain, is_limited=True))
         if again.lufs is not None:
             gain = gain_for(found, wanted, more_lost=wanted - again.lufs)
     return Level(gain, is_limited=True)
@@ -109,7 +120,9 @@ def add_music(
         played = heard(played, 2, seconds, level, fade_s=FADE_S)
         return played.filter("afade", t="in", d=FADE_S)
 
-    level = None if loudness is None else leveled(chain, loudness, channels=2, item=music.name, seconds=seconds)
+    level = None
+    if loudness is not None:
+        level = leveled(chain, loudness, channels=2, item=music.name, seconds=seconds, cancel=cancel)
     node = graph.output(
         graph.input(f"file:{silent.absolute()}")["v"],
         chain(level),

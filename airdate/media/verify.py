@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 from airdate.errors import Refused
@@ -21,11 +22,12 @@ LOST_S = 0.25
 """A rendition that is this much shorter than its source lost pictures that did not decode."""
 
 
-def verify(plan: Plan, output: Probe) -> None:
+def verify(plan: Plan, output: Probe, *, cancel: threading.Event | None = None) -> None:
     """Check a finished rendition.
 
     Raises:
         Refused: it is not what the plan promised; a fault of ours or of a damaged source.
+        Transient: it was cancelled.
     """
     item = plan.inputs[0].name
     faults = form_faults(output, keeps_matrix=plan.profile.keep_matrix)
@@ -53,9 +55,9 @@ def verify(plan: Plan, output: Probe) -> None:
             fix="export the film again from its editor; if that does not help, report it with `airdate probe`",
         )
     if plan.kind is PlanKind.ENCODE or (plan.kind is PlanKind.SLIDESHOW and plan.profile.ken_burns):
-        decode_whole(output, item=item)
+        decode_whole(output, item=item, cancel=cancel)
     else:
-        decode_parts(output, item=item, keys_only=plan.kind is PlanKind.SLIDESHOW)
+        decode_parts(output, item=item, keys_only=plan.kind is PlanKind.SLIDESHOW, cancel=cancel)
 
 
 def _should_be_whole(plan: Plan) -> bool:
@@ -105,7 +107,7 @@ def _sound_checks(output: Probe, picture: Picture) -> list[tuple[bool, str]]:
     ]
 
 
-def decode_whole(output: Probe, *, item: str) -> None:
+def decode_whole(output: Probe, *, item: str, cancel: threading.Event | None = None) -> None:
     """Decode every picture and sample of an encode. Raises as `run` does.
 
     In one thread, and without smoothing the edges between blocks, which finds nothing: a fifth less work, for a wait of
@@ -113,10 +115,11 @@ def decode_whole(output: Probe, *, item: str) -> None:
     """
     place = f"file:{Path(output.path).absolute()}"
     reading = ("-threads", "1", "-skip_loop_filter", "all", "-f", "mov", "-i", place)
-    run([program(), *QUIET, "-xerror", *reading, "-f", "null", "-"], item=item, seconds=output.duration_s)
+    command = [program(), *QUIET, "-xerror", *reading, "-f", "null", "-"]
+    run(command, item=item, seconds=output.duration_s, cancel=cancel)
 
 
-def decode_parts(output: Probe, *, item: str, keys_only: bool = False) -> None:
+def decode_parts(output: Probe, *, item: str, keys_only: bool = False, cancel: threading.Event | None = None) -> None:
     """Read every packet, and decode key pictures and both ends: enough where the pictures were copied.
 
     Args:
@@ -124,11 +127,12 @@ def decode_parts(output: Probe, *, item: str, keys_only: bool = False) -> None:
 
     Raises:
         Refused: something in it is damaged.
+        Transient: it was cancelled.
     """
     heard: list[Said] = []
     order = {"path": str(Path(output.path).absolute()), "seconds": output.duration_s, "keys_only": keys_only}
     wall_s = WALL_S + output.duration_s + output.size / SCAN_BYTES_A_SECOND
-    call("airdate.media.scanning:scan", order, item=item, wall_s=wall_s, on_said=heard.append)
+    call("airdate.media.scanning:scan", order, item=item, wall_s=wall_s, on_said=heard.append, cancel=cancel)
     if heard[0]["fault"] is not None:
         raise Refused(
             "media_damaged",

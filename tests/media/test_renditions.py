@@ -8,6 +8,7 @@ import os
 import subprocess
 import threading
 from array import array
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -17,10 +18,12 @@ from PIL import Image
 from airdate.errors import AirdateError, Refused, Transient
 from airdate.media.demo import make_demo_photos, make_demo_video
 from airdate.media.ffmpeg import program
+from airdate.media.normalize import normalize
 from airdate.media.photos import read_photo
 from airdate.media.prepare import Prepared, decide, render, verify_kept
 from airdate.media.profile import Cover, Duration, Framing, Profile
-from airdate.media.verify import form_faults
+from airdate.media.runner import Cancelled
+from airdate.media.verify import form_faults, verify
 from airdate.post import PlanKind
 
 from .conftest import AAC, CLEAN, H264, TAGS, MakeFilm
@@ -250,6 +253,23 @@ def test_a_damaged_photo_is_named(tmp_path: Path) -> None:
     with pytest.raises(Refused, match=r"damaged\.jpg") as caught:
         render(decide([path], Profile()), tmp_path / "out.mp4")
     assert caught.value.code == "photo_damaged"
+    assert not (tmp_path / "out.mp4").exists()
+
+
+@pytest.mark.parametrize("kind", [PlanKind.KEEP, PlanKind.ENCODE])
+def test_a_proof_can_be_cancelled(kept_film: Path, kind: PlanKind) -> None:
+    plan, cancel = decide([kept_film], Profile()), threading.Event()
+    cancel.set()
+    with pytest.raises(Cancelled):
+        verify(replace(plan, kind=kind), plan.inputs[0], cancel=cancel)
+
+
+def test_listening_can_be_cancelled(kept_film: Path, tmp_path: Path) -> None:
+    cancel = threading.Event()
+    cancel.set()
+    plan = replace(decide([kept_film], Profile(loudness=-14.0)), kind=PlanKind.AUDIO)
+    with pytest.raises(Cancelled):
+        normalize(plan, tmp_path / "out.mp4", on_progress=None, cancel=cancel)
     assert not (tmp_path / "out.mp4").exists()
 
 
