@@ -35,6 +35,12 @@ _CONTROL = re.compile(r"[\0-\x1f\x7f-\x9f]")
 """No letters; cameras fill the rest of a caption with zeros."""
 
 _IMAGE_DESCRIPTION = 0x010E
+_MAKE, _MODEL = 0x010F, 0x0110
+_OF_A_CAMERA = re.compile(
+    r".*digital camera|sony dsc|samsung camera pictures|exif_jpeg_picture|dcim\\.*|default|untitled", re.IGNORECASE
+)
+"""What cameras write where a person's words belong."""
+
 _IPTC_CAPTION = (2, 120)
 _DESCRIPTION = "{http://purl.org/dc/elements/1.1/}description"
 _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
@@ -44,9 +50,14 @@ _LONGEST_XMP = 1_000_000
 def read_caption(image: ImageFile.ImageFile) -> str | None:
     """The caption in a photo's metadata: XMP's description, else IPTC's caption, else EXIF's; None if there is none."""
     for found in (_from_xmp(image), _from_iptc(image), _from_exif(image)):
-        if found and (text := " ".join(_CONTROL.sub(" ", found).split())):
+        text = " ".join(_CONTROL.sub(" ", found or "").split())
+        if text and not _is_of_a_camera(image, text):
             return text[:LONGEST]
     return None
+
+
+def _is_of_a_camera(image: Image.Image, text: str) -> bool:
+    return bool(_OF_A_CAMERA.fullmatch(text)) or text in (read_tag(image, _MAKE), read_tag(image, _MODEL))
 
 
 def _from_xmp(image: Image.Image) -> str | None:

@@ -55,6 +55,16 @@ def test_the_caption_is_xmp_before_iptc_before_exif() -> None:
     assert caption_of() is None
 
 
+@pytest.mark.parametrize(
+    "words", ["OLYMPUS DIGITAL CAMERA         ", "SONY DSC", "DCIM\\100GOPRO\\GOPR0042.JPG", "LG-H815"]
+)
+def test_what_a_camera_writes_of_itself_is_no_caption(words: str) -> None:
+    exif = Image.Exif()
+    exif[0x010E], exif[0x0110] = words, "LG-H815"
+    assert caption_of(exif=exif) is None
+    assert caption_of(exif=exif, extra=iptc(b"Our digital cameras")) == "Our digital cameras"
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
 def test_letters_beyond_ascii_are_read_as_they_were_written(encoding: str) -> None:
     assert caption_of(extra=iptc("Gänse".encode(encoding))) == "Gänse"
