@@ -171,6 +171,19 @@ def test_no_fault_makes_a_second_post(
     published_once(sandbox, post, large_film)
 
 
+def test_a_film_of_which_tiktok_names_the_last_byte_is_not_sent_again(
+    airdate: Engine, sandbox: RunningSandbox, film: Path
+) -> None:
+    """The answer to the last chunk is lost, TikTok is not to be asked, and then the URL is refused."""
+    sandbox.control.fault("upload", lose_answer=True)
+    sandbox.control.fault("upload", after=1, status=404)
+    sandbox.control.fault("status", times=5, status=502, html=True)
+    named = {"status": "PROCESSING_UPLOAD", "uploaded_bytes": film.stat().st_size - 1}
+    sandbox.control.fault("status", after=5, data=named)
+    published_once(sandbox, steps.walk(airdate, record(airdate, film).id), film)
+    assert len(sandbox.control.calls("init")) == 1
+
+
 class Killed(BaseException):
     """The process died here."""
 
