@@ -24,6 +24,7 @@ from airdate.ledger import accounts, looks, posts, rates, submissions
 from airdate.ledger.posts import Post
 from airdate.ledger.schema import accounts as accounts_table
 from airdate.ledger.schema import posts as posts_table
+from airdate.ledger.schema import submissions as submissions_table
 from airdate.outcome import exit_status, shown_error
 from airdate.post import Mode, Options, PostState, Privacy, SubmissionState
 from airdate.report import report
@@ -120,6 +121,20 @@ def test_a_late_answer_about_an_earlier_submission_changes_nothing(engine: Engin
     assert look(engine, post).state is PostState.PROCESSING
     states = [each.state for each in submissions.of_post(engine.ledger, post.id)]
     assert states == [SubmissionState.FAILED, SubmissionState.ACCEPTED]
+
+
+@pytest.mark.parametrize(("acknowledged", "state"), [(500, PostState.FAILED), (1000, PostState.PROCESSING)])
+def test_what_tiktok_acknowledged_whole_is_not_failed_for_missing_bytes(
+    engine: Engine, tiktok: Moderation, clock: Clock, acknowledged: int, state: PostState
+) -> None:
+    """It may yet go live: "nothing went out, send it again" would be a second post."""
+    post = sent(engine, "a")
+    facts = {"film_size": 1000, "acknowledged": acknowledged, "url_expires_at": clock.now}
+    with engine.ledger.write() as connection:
+        connection.execute(update(submissions_table).values(**facts))
+    clock.forward(minutes=1)
+    tiktok.said[post.publish_id or ""] = {"status": "PROCESSING_UPLOAD", "uploaded_bytes": 500}
+    assert look(engine, post).state is state
 
 
 def test_a_faulty_check_leaves_the_post_as_it_is(engine: Engine, tiktok: Moderation) -> None:

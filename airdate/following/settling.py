@@ -210,9 +210,12 @@ def _failed(settling: Settling, status: PublishStatus) -> None:
 
 
 def _is_lapsed(settling: Settling, status: PublishStatus) -> bool:
-    """Whether bytes are missing that can never arrive, because the upload URL is dead."""
-    sent, until = status.uploaded_bytes, settling.submission.url_expires_at
-    is_short = sent is not None and sent < settling.submission.film_size - 1
+    """Whether bytes are missing that can never arrive, because the upload URL is dead.
+
+    What TikTok acknowledged whole may still go live, whatever it counts later: it stays undecided.
+    """
+    sent, until, size = status.uploaded_bytes, settling.submission.url_expires_at, settling.submission.film_size
+    is_short = sent is not None and sent < size - 1 and settling.submission.acknowledged < size
     return is_short and until is not None and settling.now > until
 
 
