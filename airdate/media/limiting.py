@@ -1,7 +1,7 @@
 """The limiter: it keeps peaks below a ceiling, and takes loudness away with them; how much of it is foretold.
 
 To try a gain and listen costs a quarter of encoding the sound. Foretelling it from the moments of one listening costs
-ten milliseconds for a minute, and comes within 0.1 LU where the limiter has little to do, and 0.4 LU where it has much.
+ten milliseconds for a minute, and comes within 0.3 LU of most sounds.
 """
 
 from __future__ import annotations
@@ -14,12 +14,19 @@ from airdate.media.listening import MOMENTS_A_SECOND, Loudness
 if TYPE_CHECKING:
     import numpy as np
 
-CEILING_DB = -5.0
+CEILING_DB = -4.0
 """What a limiter leaves where raised or mixed sound would clip. Between the samples, and through AAC, peaks come out up
-to 4 dB higher in noise, and none should pass -1 dB."""
+to 2.5 dB higher in noise, and none should pass -1 dB."""
 
 RELEASE_MOMENTS = 10
 """How long it takes to let go after a peak: 50 ms, along a straight line."""
+
+CLOSING = 1 / 8
+"""How much of its closing falls into the moment before a peak: a straight line of 5 ms that ends, on average, in the
+middle of the peak's own moment."""
+
+OPENING = 0.015
+"""How far it is open again, on average, while the peak's own moment lasts; measured."""
 
 MOST_LIFTED_DB = 12.0
 """What is added, at most, for what the limiter takes. More would crush the peaks to nothing and raise the murmur
@@ -76,12 +83,11 @@ def _let_through(peaks: np.ndarray) -> np.ndarray:
     import numpy as np  # noqa: PLC0415
 
     wanted = np.minimum(1.0, 10 ** (CEILING_DB / 20) / np.maximum(peaks, 1e-9))
-    through: np.ndarray = wanted.copy()
+    through: np.ndarray = wanted + (1.0 - wanted) * OPENING
     for later in range(1, RELEASE_MOMENTS):
         released = wanted[:-later] + (1.0 - wanted[:-later]) * later / RELEASE_MOMENTS
         through[later:] = np.minimum(through[later:], released)
-    # It closes within the moment before a peak.
-    through[:-1] = np.minimum(through[:-1], (through[:-1] + through[1:]) / 2)
+    through[:-1] = np.minimum(through[:-1], through[:-1] + (through[1:] - through[:-1]) * CLOSING)
     return through
 
 

@@ -16,7 +16,7 @@ from airdate.media.runner import pour
 if TYPE_CHECKING:
     import numpy as np
 
-RATES = {1: 40_000, 2: 34_000}
+RATES = {1: 45_000, 2: 34_000}
 """By channels: half of it is where AAC of our rate ends. What lies above is not heard in the rendition, and makes the
 difference of a decibel or two in noise."""
 

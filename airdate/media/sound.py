@@ -16,14 +16,16 @@ from airdate.media.listening import Loudness, listen
 from airdate.media.runner import OnProgress, run
 
 RATE = 48_000
-BITRATE = "128k"
-ENCODER: dict[str, Any] = {"c:a": "aac", "b:a": BITRATE}
+BITRATE = "160k"
+ENCODER: dict[str, Any] = {"c:a": "aac", "aac_coder": "fast", "b:a": BITRATE}
+"""Half the work of the default `twoloop` at 128 kb/s, with less audible noise in music, voices and noise by the masking
+of the ear; and `twoloop` begins a pure mono tone with a frame that is twice as loud."""
 
 MOST_CHANNELS = 2
 """What is more is mixed down, and may clip by that."""
 
-FORESEEN_DB = 9.0
-"""Lifted by less than this, limited sound comes out within 0.4 LU of what is foretold: no need to listen again."""
+FORESEEN_DB = 5.0
+"""Lifted by less than this, most limited sound comes out within 0.3 LU of what is foretold: no need to listen again."""
 
 FADE_S = 1.0
 """Music comes in and goes out over this."""
