@@ -18,8 +18,8 @@ from airdate.media.runner import OnProgress, run
 RATE = 48_000
 BITRATE = "160k"
 ENCODER: dict[str, Any] = {"c:a": "aac", "aac_coder": "fast", "b:a": BITRATE}
-"""Half the work of the default `twoloop` at 128 kb/s, with less audible noise in music, voices and noise by the masking
-of the ear; and `twoloop` begins a pure mono tone with a frame that is twice as loud."""
+"""Less work than the default `twoloop` at 128 kb/s, and less is heard of it in music, voices and noise
+(`benchmarks.sound`); and `twoloop` begins a pure tone in one channel with a frame that is twice as loud."""
 
 MOST_CHANNELS = 2
 """What is more is mixed down, and may clip by that."""
