@@ -15,13 +15,13 @@ from enum import Enum, auto
 from airdate import gates
 from airdate.clearance import Clearance, Stale, clear
 from airdate.engine import Engine
-from airdate.errors import NeedsPerson, OutcomeUnknown, Refused, WaitUntil
+from airdate.errors import NeedsPerson, OutcomeUnknown, Refused, Transient, WaitUntil
 from airdate.files import SealedFile, seal
 from airdate.ledger import posts, submissions
 from airdate.ledger.leases import Lease
 from airdate.ledger.posts import Post
 from airdate.ledger.submissions import Submission
-from airdate.ledger.transitions import SETTLED, is_unsent
+from airdate.ledger.transitions import SETTLED, LeaseLost, is_unsent
 from airdate.post import Mode, Options, PostState, Rendition, SubmissionState
 from airdate.tiktok.chunks import ChunkPlan
 from airdate.tiktok.client import PostInfo
@@ -196,6 +196,12 @@ class _Publication:
             raise
         except (Refused, NeedsPerson, WaitUntil) as refused:
             self._move(submission, SubmissionState.FAILED, fail_reason=refused.code, log_id=refused.log_id)
+            raise
+        except LeaseLost:
+            raise
+        except Transient:
+            # Whatever TikTok has opened gets no byte from us: the answer held its address.
+            self._move(submission, SubmissionState.ABANDONED)
             raise
         self.opened = submission.id
         self._move(

@@ -362,8 +362,8 @@ def _rest(engine: Engine, lease: Lease, post: Post, error: AirdateError) -> Post
     if error.code == rates.FULL:
         until += _queue(engine, post) // rates.LIMITS["init"] * rates.WINDOW
     to = post.state
-    if isinstance(error, WaitUntil) and post.state is PostState.PUBLISHING and not publishing.is_open(engine, post.id):
-        to = PostState.READY
+    if post.state is PostState.PUBLISHING and not publishing.is_open(engine, post.id):
+        to = PostState.READY  # nothing was sent, so the lateness policy holds on
     why = f"{error.code}: {error.message}"
     rested = {"error": error_record(error), "not_before": until, "turn": post.turn + 1}
     with engine.ledger.write() as connection:

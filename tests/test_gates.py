@@ -373,6 +373,18 @@ def test_lateness_goes_on_in_a_freeze(airdate: Airdate) -> None:
     assert posts.get(airdate.engine.ledger, post.id).state is PostState.MISSED
 
 
+def test_lateness_goes_on_after_faults_at_init(airdate: Airdate) -> None:
+    airdate.sandbox.control.fault("init", times=MAX_ATTEMPTS, status=500, code="internal_error")
+    post = airdate.send(late=(30, LatePolicy.MISS))
+    assert (post.state, code_of(post)) == (PostState.READY, "internal_error")
+    (submission,) = submissions.of_post(airdate.engine.ledger, post.id)
+    assert submission.state is SubmissionState.ABANDONED
+    airdate.forward(hours=2)
+    assert tick(airdate.engine, Runs()).late == [post.id]
+    assert airdate.walk(post).state is PostState.MISSED
+    assert airdate.sandbox.control.posts() == []
+
+
 # Incidents.
 
 
