@@ -60,7 +60,8 @@ def _fill_form(page: Page, film: Path, key: str) -> None:
 
 def _run(up: Up, key: str) -> str | None:
     """The run that the form made."""
-    runs = up.prefect("POST", "/flow_runs/filter", {"sort": "EXPECTED_START_TIME_DESC", "limit": 50})
+    wanted = {"deployments": {"name": {"any_": ["publish-post"]}}, "sort": "EXPECTED_START_TIME_DESC"}
+    runs = up.prefect("POST", "/flow_runs/filter", wanted)
     return next((run["id"] for run in runs if run["parameters"].get("key") == key), None)
 
 
