@@ -132,7 +132,7 @@ def _wants_run(post: Post, now: datetime, *, is_reserved: bool) -> bool:
     quiet = now - max(post.updated_at, post.not_before or post.updated_at) >= QUIET
     if post.run_turn == post.turn:
         # Nobody began a planned one: asking again finds its run, or makes it if somebody deleted it in Prefect.
-        return quiet and not is_reserved and post.state in (P.PLANNED, P.PREPARING, P.PUBLISHING)
+        return quiet and not is_reserved
     if post.not_before is not None and post.not_before > now:
         return True
     # A command or a form takes its post out itself, and has it in hand a moment after it was recorded.

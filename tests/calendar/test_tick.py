@@ -274,16 +274,21 @@ def test_a_run_made_ahead_for_a_resting_post_is_waited_for(
     assert runs.made[post.id, 2] == until
 
 
-@pytest.mark.parametrize("state", [PostState.PREPARING, PostState.PUBLISHING])
+@pytest.mark.parametrize(
+    "way",
+    [
+        [PostState.PREPARING],
+        [PostState.PREPARING, PostState.READY],
+        [PostState.PREPARING, PostState.READY, PostState.PUBLISHING],
+    ],
+)
 def test_a_post_that_a_run_let_go_of_midway_is_brought_back_when_it_has_been_quiet(
-    engine: Engine, planned: Callable[..., Post], runs: Any, clock: Any, state: PostState
+    engine: Engine, planned: Callable[..., Post], runs: Any, clock: Any, way: list[PostState]
 ) -> None:
     post = planned()
     tick(engine, runs)
     with worked_on(engine, post):
-        move(engine, post, PostState.PREPARING)
-        if state is PostState.PUBLISHING:
-            move(engine, post, PostState.READY, PostState.PUBLISHING)
+        move(engine, post, *way)
 
     clock.forward(seconds=29)
     assert tick(engine, runs).back == []
