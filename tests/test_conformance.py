@@ -181,7 +181,7 @@ ENDS: list[tuple[str, dict[str, Any], PostState, int, str, str]] = [
     ("init", {"status": 302}, PostState.HELD, 4, "tiktok_redirect", "operator"),
     ("init", {"data": {"upload_url": "https://upload.example.com/video?upload_token=secret-token"}},
      PostState.HELD, 4, "upload_host_foreign", "operator"),
-    ("init", {"status": 502, "html": True}, PostState.PUBLISHING, 5, "http_502", "nobody"),
+    ("init", {"status": 502, "html": True}, PostState.READY, 5, "http_502", "nobody"),
     ("upload", {"status": 502, "html": True}, PostState.PUBLISHING, 5, "upload_unfinished", "nobody"),
 ]  # fmt: skip
 
