@@ -81,7 +81,7 @@ def leveled(
 
     A measurement and a constant gain cost a quarter of two passes of a loudness normaliser, and sound the same. Where
     the peaks would clip, a limiter takes loudness away with them, which is foretold and added; where that is much, it
-    is listened to once.
+    is listened to once more.
 
     Args:
         chain: makes the filters between the source and the encoder for a level.
