@@ -23,7 +23,7 @@ from airdate.ledger.posts import Post
 from airdate.ledger.submissions import Submission
 from airdate.ledger.transitions import SETTLED, LeaseLost, is_unsent
 from airdate.post import Mode, Options, PostState, Rendition, SubmissionState
-from airdate.tiktok.chunks import ChunkPlan
+from airdate.tiktok.chunks import ChunkPlan, has_all
 from airdate.tiktok.client import PostInfo
 from airdate.tiktok.hosts import check_upload_url
 from airdate.tiktok.session import Session
@@ -32,7 +32,8 @@ from airdate.tiktok.upload import Progress, UploadUrlDead, upload
 log = logging.getLogger(__name__)
 
 UPLOAD_LIFE = timedelta(hours=1)
-"""An upload URL lives an hour from its issue (TikTok, Media Transfer Guide); we count from when we asked."""
+"""An upload URL lives an hour from its issue (TikTok, Media Transfer Guide); we count from when we asked, and
+`Submission.url_dead_at` says from when on nothing of it can arrive."""
 
 UPLOAD_MARGIN = timedelta(seconds=60)
 """No byte is sent in the last minute of the URL: what would be cut off is better asked about."""
@@ -259,8 +260,9 @@ class _Publication:
             )
         except UploadUrlDead as dead:
             self._ask_once(hooks.submission, refused=dead.code != LAPSED)
-        except (Refused, NeedsPerson):
-            if not self._is_sent(hooks.submission):
+        except (Refused, NeedsPerson) as refused:
+            log.warning("%s: %s", self.post.id, refused)
+            if not self._is_sent(hooks):
                 raise
         else:
             self._move(hooks.submission, SubmissionState.ACCEPTED, acknowledged=submission.film_size)
@@ -280,7 +282,7 @@ class _Publication:
         )
 
     def _wait_for_lapse(self, submission: Submission) -> None:
-        until = submission.url_expires_at
+        until = submission.url_dead_at
         if until is not None and self.ledger.now() < until:
             raise WaitUntil(
                 "upload_lapsing",
@@ -291,10 +293,15 @@ class _Publication:
                 not_before=until,
             )
 
-    def _is_sent(self, submission: Submission) -> bool:
-        """Whether an upload that cannot go on may have been complete already; if not, it is closed for good here."""
+    def _is_sent(self, hooks: _Hooks) -> bool:
+        """Whether an upload that cannot go on may have been complete already; if not, it is closed for good here.
+
+        Raises:
+            WaitUntil: an earlier attempt at its last chunk may still be taken.
+        """
+        submission = hooks.submission
         if submission.state is SubmissionState.COMMITTING:
-            self._ask_once(submission, refused=True)
+            self._ask_once(submission, refused=not hooks.may_arrive)
             return submissions.of_post(self.ledger, self.post.id)[-1].state not in SETTLED
         self._move(submission, SubmissionState.ABANDONED, upload_url=None)
         return False
@@ -303,8 +310,8 @@ class _Publication:
         """The URL is dead: TikTok's word on the old id decides whether there may be a new init.
 
         Args:
-            refused: TikTok said that the URL is dead. If it was only our own margin that ended the upload, a last
-                chunk that is on its way may still be taken, so its hour has to pass first.
+            refused: TikTok said that the URL is dead, or refused every last chunk that was sent. Else one that is on
+                its way may still be taken, so the URL's hour has to pass first.
         """
         if submission.publish_id is None:
             self._move(submission, SubmissionState.ABANDONED)
@@ -368,20 +375,22 @@ def _plan_of(submission: Submission) -> ChunkPlan:
 
 
 def _has_all(submission: Submission, progress: Progress) -> bool:
-    """Whether no byte is missed, by the plan's own reading: the number may count bytes or name the last one.
-
-    Taken for short, a film that TikTok has would be given up and sent a second time.
-    """
     sent = progress.uploaded_bytes
-    return progress.finished or (sent is not None and _plan_of(submission).next_chunk(sent) == submission.chunk_count)
+    return progress.finished or (sent is not None and has_all(sent, submission.film_size))
 
 
 class _Hooks:
-    """What the upload tells and asks while it runs."""
+    """What the upload tells and asks while it runs.
+
+    Attributes:
+        submission: as the ledger has it now.
+        may_arrive: the last chunk was sent, here or by an earlier worker, and that attempt was not refused.
+    """
 
     def __init__(self, publication: _Publication, submission: Submission) -> None:
         self._publication = publication
         self.submission = submission
+        self.may_arrive = submission.state is SubmissionState.COMMITTING
 
     def before_send(self, first: int) -> None:  # noqa: ARG002  (the fence does not depend on the range)
         """The fence: a worker that lost its lease sends nothing more."""
@@ -397,6 +406,10 @@ class _Hooks:
         self.submission = publication._move(
             self.submission, SubmissionState.COMMITTING, gate=gates.at_mark(publication.ledger, publication.post)
         )
+
+    def unrefused(self) -> None:
+        """The last chunk may be taken until the URL is dead, whatever comes next."""
+        self.may_arrive = True
 
     def acknowledged(self, uploaded: int) -> None:
         """TikTok has taken this many bytes."""

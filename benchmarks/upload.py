@@ -72,6 +72,9 @@ class Hooks:
     def before_send(self, first: int) -> None:
         """Nothing to check."""
 
+    def unrefused(self) -> None:
+        """Nobody needs to know."""
+
     def before_last(self) -> None:
         """Nothing to write."""
 

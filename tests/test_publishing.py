@@ -184,6 +184,25 @@ def test_a_film_of_which_tiktok_names_the_last_byte_is_not_sent_again(
     assert len(sandbox.control.calls("init")) == 1
 
 
+@pytest.mark.parametrize("is_loose", [True, False], ids=["after one that broke off", "at once"])
+def test_a_refused_last_chunk_is_given_up_only_when_none_may_arrive_any_more(
+    airdate: Engine, sandbox: RunningSandbox, film: Path, is_loose: bool
+) -> None:
+    """What a proxy still holds of an attempt that broke off could go live beside a second upload."""
+    if is_loose:
+        sandbox.control.fault("upload", reset_at_byte=film.stat().st_size - 1)
+    sandbox.control.fault("upload", after=int(is_loose), times=9, status=400)
+    sandbox.control.fault("status", times=9, data={"status": "PROCESSING_UPLOAD", "uploaded_bytes": 0})
+    post = steps.walk(airdate, record(airdate, film).id)
+    last = submissions.of_post(airdate.ledger, post.id)[-1]
+    assert ((post.error or {})["code"], post.state, last.state) == (
+        ("upload_lapsing", PostState.PUBLISHING, SubmissionState.COMMITTING)
+        if is_loose
+        else ("http_400", PostState.HELD, SubmissionState.ABANDONED)
+    )
+    assert not is_loose or post.not_before == last.url_dead_at
+
+
 class Killed(BaseException):
     """The process died here."""
 

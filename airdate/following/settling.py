@@ -24,6 +24,7 @@ from airdate.ledger.transitions import SETTLED, move_post, move_submission, note
 from airdate.outcome import error_record
 from airdate.post import Mode, PostState, SubmissionState
 from airdate.tiktok.answers import PublishStatus
+from airdate.tiktok.chunks import has_all
 from airdate.tiktok.codes import failure_for
 
 log = logging.getLogger(__name__)
@@ -214,8 +215,8 @@ def _is_lapsed(settling: Settling, status: PublishStatus) -> bool:
 
     What TikTok acknowledged whole may still go live, whatever it counts later: it stays undecided.
     """
-    sent, until, size = status.uploaded_bytes, settling.submission.url_expires_at, settling.submission.film_size
-    is_short = sent is not None and sent < size - 1 and settling.submission.acknowledged < size
+    sent, until, size = status.uploaded_bytes, settling.submission.url_dead_at, settling.submission.film_size
+    is_short = sent is not None and not has_all(sent, size) and settling.submission.acknowledged < size
     return is_short and until is not None and settling.now > until
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
@@ -18,6 +18,9 @@ from airdate.ledger.database import Ledger
 from airdate.ledger.schema import posts, submissions
 from airdate.ledger.transitions import SETTLED, LeaseLost, move_submission
 from airdate.post import Mode, SubmissionState, Transfer
+
+LONGEST_INIT = timedelta(minutes=15)
+"""The tries of one init and the waits between them take less: five of a minute each, and four waits of a minute."""
 
 Gate = Callable[[Connection], None]
 """Raises when what a transaction is about to write may not be done now."""
@@ -35,7 +38,7 @@ class Submission:
         film_sha256: of what it sends; of the pictures' bytes in their order for a photo post, as is the size.
         chunk_size: 0 for a pull, as is the count.
         acknowledged: bytes TikTok has taken, as far as we were told.
-        url_expires_at: an hour after the upload URL was issued.
+        url_expires_at: an hour after the upload was asked for; bytes are sent before it only.
     """
 
     id: int
@@ -53,6 +56,11 @@ class Submission:
     fail_reason: str | None
     log_ids: tuple[str, ...]
     transfer: Transfer = Transfer.UPLOAD
+
+    @property
+    def url_dead_at(self) -> datetime | None:
+        """From when on TikTok can take no byte of it, whenever in the tries of the init it issued the URL."""
+        return None if self.url_expires_at is None else self.url_expires_at + LONGEST_INIT
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values; without the upload URL, which is a secret."""

@@ -28,6 +28,15 @@ USUAL_CHUNK = 10_000_000
 """Our chunk is between this and 7/6 of it: small enough to re-send, far from both limits."""
 
 
+def has_all(uploaded: int, size: int) -> bool:
+    """Whether TikTok misses no byte of a film of `size` bytes when it says `uploaded`.
+
+    It does not say whether its number counts bytes or names the last one. A film that is taken for short here would be
+    given up and sent a second time, so either reading is enough.
+    """
+    return uploaded >= size or 0 < uploaded == size - 1
+
+
 @dataclass(frozen=True, slots=True)
 class ChunkPlan:
     """A film of `size` bytes in `count` chunks of `chunk_size`; the last one takes the remainder too."""
@@ -73,9 +82,9 @@ class ChunkPlan:
     def next_chunk(self, uploaded: int) -> int:
         """The chunk to send when TikTok has `uploaded` bytes; `count` when it has them all.
 
-        TikTok does not say whether its number counts bytes or names the last one, so both mean the same here. From
-        the middle of a chunk the whole chunk is sent again: its page knows no other way to resume.
+        Its number means the same whether it counts bytes or names the last one. From the middle of a chunk the whole
+        chunk is sent again: TikTok's page knows no other way to resume.
         """
-        if uploaded >= self.size or 0 < uploaded == self.size - 1:
+        if has_all(uploaded, self.size):
             return self.count
         return self.chunk_at(min(uploaded + 1, self.size - 1)) if uploaded > 0 else 0

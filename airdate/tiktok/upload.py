@@ -31,6 +31,9 @@ FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 30.0
 """Waits are between 0 and 1 s, the bound doubling up to 30 s."""
 
+TEMPORARY = (408, 425, 429)
+"""Statuses below 500 after which the same range is sent again (RFC 9110, RFC 8470, RFC 6585)."""
+
 CONTENT_TYPE = "video/mp4"
 """Every rendition is MP4."""
 
@@ -67,6 +70,10 @@ class UploadHooks(Protocol):
 
     def before_last(self) -> None:
         """Write the commit mark. Called once, before the last (or only) chunk is sent for the first time."""
+        ...
+
+    def unrefused(self) -> None:
+        """The last chunk went out and was not refused: it is taken now, or may be as long as the URL lives."""
         ...
 
     def acknowledged(self, uploaded: int) -> None:
@@ -147,6 +154,8 @@ class _Upload:
         while index < self._plan.count:
             self._wait_turn(index)
             answer = self._send(index)
+            if index == self._plan.count - 1 and not _is_refusal(answer):
+                self._hooks.unrefused()
             index = self._unanswered(index, answer) if isinstance(answer, NoAnswer) else self._answered(index, answer)
 
     def _wait_turn(self, index: int) -> None:
@@ -213,7 +222,7 @@ class _Upload:
             return self._resynchronised(index, None, doubted=True)
         if 300 <= status < 400:
             raise self._refused("tiktok_redirect", "redirects the upload, which was not followed", answer)
-        if status >= 500 or status in (408, 425, 429):
+        if status >= 500 or status in TEMPORARY:
             return index
         if status == 400 and not self._complaints[index]:
             self._complaints[index] += 1
@@ -310,6 +319,13 @@ class _Upload:
     def _chunk(self, index: int) -> str:
         first, last = self._plan.range_of(index)
         return f"chunk {index + 1} of {self._plan.count} (bytes {first}-{last}/{self._plan.size})"
+
+
+def _is_refusal(answer: Answer | NoAnswer) -> bool:
+    """Whether what was sent cannot be taken any more. Behind a gateway's 5xx it may be, as behind silence."""
+    if isinstance(answer, NoAnswer):
+        return not answer.reached
+    return 300 <= answer.status < 500 and answer.status not in TEMPORARY
 
 
 def _said(answer: Answer) -> str:

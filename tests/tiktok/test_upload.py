@@ -46,6 +46,9 @@ class Hooks:
     def before_last(self) -> None:
         self.calls.append(("last", len(self.host.puts)))
 
+    def unrefused(self) -> None:
+        self.calls.append(("out", len(self.host.puts)))
+
     def acknowledged(self, uploaded: int) -> None:
         self.calls.append(("has", uploaded))
 
@@ -127,7 +130,7 @@ def test_the_record_is_kept_in_order(stage: Stage) -> None:
         ("send", 0), ("has", 250_000),
         ("send", 250_000), ("has", 500_000),
         ("send", 500_000), ("has", 750_000),
-        ("last", 3), ("send", 750_000), ("send", 750_000), ("has", SIZE),
+        ("last", 3), ("send", 750_000), ("send", 750_000), ("out", 4), ("has", SIZE),
     ]  # fmt: skip
 
 
@@ -388,6 +391,16 @@ def test_a_second_400_is_a_persons_and_its_words_are_kept(stage: Stage) -> None:
     assert "bad range" in str(refused.value)
     assert "canary" not in str(refused.value)
     assert len(stage.host.puts) == 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "is_told"), [(answer(502), True), (reset(10), True), (answer(429), True), (answer(400), False)]
+)
+def test_only_a_refused_last_chunk_is_known_not_to_arrive(stage: Stage, fault: Fault, is_told: bool) -> None:
+    stage.host.faults = [fault, answer(401)]
+    with pytest.raises(NeedsPerson):
+        stage.upload(WHOLE)
+    assert stage.hooks.told("out") == ([1] if is_told else [])
 
 
 @pytest.mark.parametrize(("status", "code"), [(307, "tiktok_redirect"), (415, "http_415"), (401, "http_401")])
