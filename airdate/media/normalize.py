@@ -96,7 +96,8 @@ def _command(
     if plan.kind is PlanKind.ENCODE:
         size, corner = plan.size or picture.shown, _corner(plan, probe, picture, cancel)
         box = free_box(size) if plan.profile.safe_zones else None
-        streams = [filtered(picture, streams[0], size, plan.framing, plan.fps or picture.fps, corner, box)]
+        timed = _counted(probe, picture, streams[0])
+        streams = [filtered(picture, timed, size, plan.framing, plan.fps or picture.fps, corner, box)]
         x264 = encoder(plan.profile, plan.fps or picture.fps)
         options |= (x264 if hardware is None else hardware.options(x264)) | COLOUR
         if hardware is not None:
@@ -173,6 +174,18 @@ def _decoder(plan: Plan, picture: Picture) -> dict[str, Any]:
     if plan.kind is PlanKind.ENCODE and picture.has_alpha and picture.codec in _ALPHA_DECODERS:
         return {"c:v": _ALPHA_DECODERS[picture.codec]}
     return {}
+
+
+def _counted(probe: Probe, picture: Picture, stream: Any) -> Any:
+    """The pictures at their times, where the container tells only when each is decoded.
+
+    That is late by as much as they are shuffled, so they are counted from when the first one is decoded: one picture
+    before FFmpeg thinks that it is shown.
+    """
+    if picture.is_timed or picture.is_variable or not picture.starts_whole:
+        return stream
+    rate, late = exact_rate(picture.fps), max(0.0, picture.start_s - probe.start_s - 1 / picture.fps)
+    return stream.filter("setpts", f"N*{rate.denominator}/({rate.numerator}*TB)+{late:.6f}/TB")
 
 
 def _timed(probe: Probe, sound: Sound, voice: Any) -> Any:

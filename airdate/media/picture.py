@@ -61,10 +61,6 @@ def filtered(
     """
     if picture.is_interlaced:
         stream = stream.filter("bwdif", mode="send_frame", deint="interlaced")
-    if not picture.is_timed and not picture.is_variable and picture.starts_whole:
-        # Times of decoding are late by as much as pictures are shuffled. These containers begin at 0, so we count.
-        own = exact_rate(picture.fps)
-        stream = stream.filter("setpts", f"N*{own.denominator}/({own.numerator}*TB)")
     rate = exact_rate(fps)
     repeats = picture.fps < fps or (picture.is_variable and picture.fps <= fps)
     stream = stream if repeats else _at(stream, rate)

@@ -6,9 +6,14 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import pytest
+from PIL import Image
 
 from airdate.media.ffmpeg import program
+from airdate.media.prepare import Prepared, decide, render
+from airdate.media.profile import Profile
+from airdate.media.verify import form_faults
 
 TO_709 = (
     "scale=out_color_matrix=bt709:out_range=tv,format=yuv420p,"
@@ -19,6 +24,28 @@ AAC = ("-c:a", "aac", "-ar", "48000", "-ac", "2")
 CLEAN = ("-movflags", "+faststart", "-map_metadata", "-1")
 
 MakeFilm = Callable[..., Path]
+
+QUICK = Profile(preset="ultrafast")
+
+
+def rendered(path: Path, out: Path, profile: Profile = QUICK) -> Prepared:
+    plan = decide([path], profile)
+    assert plan.refusal is None, plan.refusal
+    done = render(plan, out, on_progress=lambda part: None)
+    assert form_faults(done.output) == []
+    assert [file for file in out.parent.iterdir() if file.name.endswith(".part")] == []
+    return done
+
+
+def pictures(path: Path) -> list[tuple[float, Image.Image]]:
+    with av.open(str(path)) as container:
+        return [(frame.time or 0.0, frame.to_image(dst_colorspace="ITU709")) for frame in container.decode(video=0)]
+
+
+def colour(image: Image.Image, x: float = 0.5, y: float = 0.5) -> tuple[int, ...]:
+    found = image.getpixel((int(x * image.width), int(y * image.height)))
+    assert isinstance(found, tuple)
+    return tuple(int(part) for part in found)
 
 
 def ffmpeg(*arguments: str) -> None:

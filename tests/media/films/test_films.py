@@ -24,37 +24,15 @@ from airdate.media.ffmpeg import program
 from airdate.media.matroska import crop
 from airdate.media.photos import read_photo
 from airdate.media.picture import exact_rate
-from airdate.media.prepare import Prepared, decide, inspect, render, verify_kept
+from airdate.media.prepare import decide, inspect, render, verify_kept
 from airdate.media.profile import Framing, Profile
 from airdate.media.runner import run
 from airdate.media.verify import form_faults
 from airdate.post import PlanKind
 
-from .conftest import AAC, CLEAN, H264, MakeFilm, ffmpeg
+from .conftest import AAC, CLEAN, H264, QUICK, MakeFilm, colour, ffmpeg, pictures, rendered
 
 pytestmark = pytest.mark.e2e
-
-QUICK = Profile(preset="ultrafast")
-
-
-def rendered(path: Path, out: Path, profile: Profile = QUICK) -> Prepared:
-    plan = decide([path], profile)
-    assert plan.refusal is None, plan.refusal
-    done = render(plan, out, on_progress=lambda part: None)
-    assert form_faults(done.output) == []
-    assert [file for file in out.parent.iterdir() if file.name.endswith(".part")] == []
-    return done
-
-
-def pictures(path: Path) -> list[tuple[float, Image.Image]]:
-    with av.open(str(path)) as container:
-        return [(frame.time or 0.0, frame.to_image(dst_colorspace="ITU709")) for frame in container.decode(video=0)]
-
-
-def colour(image: Image.Image, x: float = 0.5, y: float = 0.5) -> tuple[int, ...]:
-    found = image.getpixel((int(x * image.width), int(y * image.height)))
-    assert isinstance(found, tuple)
-    return tuple(int(part) for part in found)
 
 
 def near(got: tuple[int, ...], wanted: tuple[int, ...], by: int = 5) -> bool:
@@ -104,22 +82,6 @@ def test_hdr_becomes_sdr_of_the_same_grey_and_no_hdr_word_is_left(make_film: Mak
         assert [str(data.type) for data in next(container.decode(video=0)).side_data if "LIGHT" in str(data.type)] == []
 
 
-def test_variable_rate_becomes_constant_in_sync(make_film: MakeFilm, tmp_path: Path) -> None:
-    """White from 2.0 s on; the frames before are dropped unevenly."""
-    film = make_film(
-        "vfr.mkv",
-        *("-c:v", "mpeg4", "-q:v", "3", "-fps_mode", "vfr"),
-        picture="color=c=black:size=360x640:rate=60",
-        filters="drawbox=c=white:t=fill:enable='gte(t,2)',select='if(lt(t,1),not(mod(n,4)),1)'",
-        tone=None,
-    )
-    done = rendered(film, tmp_path / "out.mp4")
-    assert done.output.picture is not None
-    assert done.output.picture.fps in (30.0, 60.0)
-    turned = next(at for at, image in pictures(done.path) if colour(image)[1] > 128)
-    assert turned == pytest.approx(2.0, abs=0.04)
-
-
 def test_a_picture_that_stands_for_a_minute_is_held_once(
     make_film: MakeFilm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,49 +92,6 @@ def test_a_picture_that_stands_for_a_minute_is_held_once(
     done = render(decide([film], profile), tmp_path / "out.mp4")
     assert form_faults(done.output) == []
     assert done.duration_s == pytest.approx(90, abs=0.04)
-
-
-def test_a_last_picture_does_not_stand_on_after_the_sound(make_film: MakeFilm, tmp_path: Path) -> None:
-    slides = ("-c:v", "flv", "-c:a", "libmp3lame", "-flvflags", "no_duration_filesize", "-ar", "44100")
-    film = make_film("slides.flv", *slides, seconds=8, picture="testsrc2=size=360x640:rate=1/4")
-    assert rendered(film, tmp_path / "out.mp4").duration_s == pytest.approx(4.1, abs=0.2)
-
-
-def with_sound_that_jumps_back(film: Path, out: Path) -> Path:
-    """An Ogg of which every other page of sound says that it ends where the film begins."""
-    data, at, late = bytearray(film.read_bytes()), 0, 0
-    while (at := data.find(b"OggS", at)) >= 0:
-        count = data[at + 26]
-        end = at + 27 + count + sum(data[at + 27 : at + 27 + count])
-        ends_at = int.from_bytes(data[at + 6 : at + 14], "little")
-        late += ends_at > 40_000
-        if ends_at > 40_000 and late % 2 == 0:
-            data[at + 6 : at + 14] = (1000).to_bytes(8, "little")
-            data[at + 22 : at + 26] = bytes(4)
-            data[at + 22 : at + 26] = ogg_checksum(data[at:end]).to_bytes(4, "little")
-        at = end
-    out.write_bytes(data)
-    return out
-
-
-def ogg_checksum(page: bytes) -> int:
-    rest = 0
-    for byte in page:
-        rest ^= byte << 24
-        for _ in range(8):
-            rest = (rest << 1) ^ (0x104C11DB7 if rest & 0x80000000 else 0)
-    return rest
-
-
-def test_an_ogg_whose_sound_jumps_back_keeps_its_pictures_where_they_were(make_film: MakeFilm, tmp_path: Path) -> None:
-    options = ("-c:v", "libtheora", "-q:v", "9", "-c:a", "libvorbis", "-ar", "48000", "-ac", "2")
-    box = "drawbox=h=200:c=blue:t=fill,drawbox=h=200:c=red:t=fill:enable='lt(t,4)'"
-    film = make_film("plain.ogv", *options, seconds=5, filters=box)
-    done = rendered(with_sound_that_jumps_back(film, tmp_path / "in.ogv"), tmp_path / "out.mp4")
-    assert done.duration_s == pytest.approx(5, abs=0.1)
-    seen = pictures(done.path)
-    assert colour(seen[115][1], 0.5, 0.1)[0] > 150
-    assert colour(seen[125][1], 0.5, 0.1)[2] > 150
 
 
 def test_a_comment_behind_the_last_picture_of_a_gif_takes_no_time(tmp_path: Path) -> None:
@@ -190,42 +109,6 @@ def test_a_size_that_only_the_pictures_tell_is_bounded(make_film: MakeFilm) -> N
     with pytest.raises(Refused) as caught:
         inspect(film)
     assert caught.value.code == "media_unreadable"
-
-
-def test_late_sound_stays_late(make_film: MakeFilm, tmp_path: Path) -> None:
-    film, late = make_film("early.mov", *H264, "-c:a", "pcm_s16le"), tmp_path / "late.mkv"
-    ffmpeg(
-        *("-i", str(film), "-itsoffset", "0.4", "-i", str(film)),
-        *("-map", "0:v", "-map", "1:a", "-c", "copy", str(late)),
-    )
-    assert loud_from(rendered(late, tmp_path / "out.mp4")) == pytest.approx(0.4, abs=0.03)
-
-
-def loud_from(done: Prepared) -> float:
-    with av.open(str(done.path)) as container:
-        return next(
-            (frame.time or 0) + at / frame.sample_rate
-            for frame in container.decode(audio=0)
-            for at, value in enumerate(struct.unpack(f"<{frame.samples}f", bytes(frame.planes[0])[: frame.samples * 4]))
-            if abs(value) > 0.02
-        )
-
-
-LATE_TONE = "aevalsrc=sin(2764*t)*gt(t\\,2):s=22050"
-
-
-def test_sound_that_begins_within_a_packet_stays_in_time(make_film: MakeFilm, tmp_path: Path) -> None:
-    film = make_film("whole.mov", *("-c:v", "mjpeg", "-c:a", "alac"), seconds=4.2, tone=LATE_TONE)
-    ffmpeg("-ss", "0.7", "-i", str(film), "-c", "copy", str(tmp_path / "cut.mov"))
-    assert loud_from(rendered(tmp_path / "cut.mov", tmp_path / "out.mp4")) == pytest.approx(1.3, abs=0.02)
-
-
-def test_sound_that_begins_with_the_rest_of_a_packet_is_no_damage(make_film: MakeFilm, tmp_path: Path) -> None:
-    film = make_film("whole.mpg", *("-c:v", "mpeg2video", "-g", "1", "-c:a", "ac3"), seconds=4.2, tone=LATE_TONE)
-    ffmpeg("-ss", "0.7", "-i", str(film), "-c", "copy", str(tmp_path / "cut.mpg"))
-    plan = decide([tmp_path / "cut.mpg"], QUICK)
-    assert any("first sound cannot be decoded" in reason for reason in plan.reasons)
-    rendered(tmp_path / "cut.mpg", tmp_path / "out.mp4")
 
 
 def test_a_turned_film_is_upright(make_film: MakeFilm, tmp_path: Path) -> None:

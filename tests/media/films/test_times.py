@@ -1,0 +1,128 @@
+"""When pictures and sound come: together, as they were shot, whatever their container says of it."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import av
+import pytest
+
+from airdate.media.prepare import Prepared, decide
+
+from .conftest import H264, QUICK, MakeFilm, colour, ffmpeg, pictures, rendered
+
+
+def test_variable_rate_becomes_constant_in_sync(make_film: MakeFilm, tmp_path: Path) -> None:
+    """White from 2.0 s on; the frames before are dropped unevenly."""
+    film = make_film(
+        "vfr.mkv",
+        *("-c:v", "mpeg4", "-q:v", "3", "-fps_mode", "vfr"),
+        picture="color=c=black:size=360x640:rate=60",
+        filters="drawbox=c=white:t=fill:enable='gte(t,2)',select='if(lt(t,1),not(mod(n,4)),1)'",
+        tone=None,
+    )
+    done = rendered(film, tmp_path / "out.mp4")
+    assert done.output.picture is not None
+    assert done.output.picture.fps in (30.0, 60.0)
+    turned = next(at for at, image in pictures(done.path) if colour(image)[1] > 128)
+    assert turned == pytest.approx(2.0, abs=0.04)
+
+
+def test_pictures_that_come_late_and_say_only_when_they_are_decoded_stay_late(
+    make_film: MakeFilm, tmp_path: Path
+) -> None:
+    late = "drawbox=c=white:t=fill:enable='gte(t,2)',setpts=PTS+0.4/TB"
+    options = ("-c:v", "mpeg4", "-bf", "2", "-fps_mode", "passthrough", "-c:a", "mp2")
+    film = make_film("late.avi", *options, picture="color=c=black:size=360x640:rate=30", filters=late)
+    done = rendered(film, tmp_path / "out.mp4")
+    assert done.duration_s == pytest.approx(3.6, abs=0.05)
+    turned = next(at for at, image in pictures(done.path) if colour(image)[1] > 128)
+    assert turned == pytest.approx(2.4, abs=0.04)
+
+
+def test_a_last_picture_does_not_stand_on_after_the_sound(make_film: MakeFilm, tmp_path: Path) -> None:
+    slides = ("-c:v", "flv", "-c:a", "libmp3lame", "-flvflags", "no_duration_filesize", "-ar", "44100")
+    film = make_film("slides.flv", *slides, seconds=8, picture="testsrc2=size=360x640:rate=1/4")
+    assert rendered(film, tmp_path / "out.mp4").duration_s == pytest.approx(4.1, abs=0.2)
+
+
+def with_sound_that_jumps_back(film: Path, out: Path) -> Path:
+    """An Ogg of which every other page of sound says that it ends where the film begins."""
+    data, at, late = bytearray(film.read_bytes()), 0, 0
+    while (at := data.find(b"OggS", at)) >= 0:
+        count = data[at + 26]
+        end = at + 27 + count + sum(data[at + 27 : at + 27 + count])
+        ends_at = int.from_bytes(data[at + 6 : at + 14], "little")
+        late += ends_at > 40_000
+        if ends_at > 40_000 and late % 2 == 0:
+            data[at + 6 : at + 14] = (1000).to_bytes(8, "little")
+            data[at + 22 : at + 26] = bytes(4)
+            data[at + 22 : at + 26] = ogg_checksum(data[at:end]).to_bytes(4, "little")
+        at = end
+    out.write_bytes(data)
+    return out
+
+
+def ogg_checksum(page: bytes) -> int:
+    rest = 0
+    for byte in page:
+        rest = (rest << 8 & 0xFFFFFFFF) ^ CHECKSUMS[rest >> 24 ^ byte]
+    return rest
+
+
+def remainder(byte: int) -> int:
+    rest = byte << 24
+    for _ in range(8):
+        rest = (rest << 1) ^ (0x104C11DB7 if rest & 0x80000000 else 0)
+    return rest
+
+
+CHECKSUMS = [remainder(byte) for byte in range(256)]
+
+
+def test_an_ogg_whose_sound_jumps_back_keeps_its_pictures_where_they_were(make_film: MakeFilm, tmp_path: Path) -> None:
+    options = ("-c:v", "libtheora", "-q:v", "9", "-c:a", "libvorbis", "-ar", "48000", "-ac", "2")
+    box = "drawbox=h=200:c=blue:t=fill,drawbox=h=200:c=red:t=fill:enable='lt(t,4)'"
+    film = make_film("plain.ogv", *options, seconds=5, filters=box)
+    done = rendered(with_sound_that_jumps_back(film, tmp_path / "in.ogv"), tmp_path / "out.mp4")
+    assert done.duration_s == pytest.approx(5, abs=0.1)
+    seen = pictures(done.path)
+    assert colour(seen[115][1], 0.5, 0.1)[0] > 150
+    assert colour(seen[125][1], 0.5, 0.1)[2] > 150
+
+
+def test_late_sound_stays_late(make_film: MakeFilm, tmp_path: Path) -> None:
+    film, late = make_film("early.mov", *H264, "-c:a", "pcm_s16le"), tmp_path / "late.mkv"
+    ffmpeg(
+        *("-i", str(film), "-itsoffset", "0.4", "-i", str(film)),
+        *("-map", "0:v", "-map", "1:a", "-c", "copy", str(late)),
+    )
+    assert loud_from(rendered(late, tmp_path / "out.mp4")) == pytest.approx(0.4, abs=0.03)
+
+
+def loud_from(done: Prepared) -> float:
+    with av.open(str(done.path)) as container:
+        return next(
+            (frame.time or 0) + at / frame.sample_rate
+            for frame in container.decode(audio=0)
+            for at, value in enumerate(struct.unpack(f"<{frame.samples}f", bytes(frame.planes[0])[: frame.samples * 4]))
+            if abs(value) > 0.02
+        )
+
+
+LATE_TONE = "aevalsrc=sin(2764*t)*gt(t\\,2):s=22050"
+
+
+def test_sound_that_begins_within_a_packet_stays_in_time(make_film: MakeFilm, tmp_path: Path) -> None:
+    film = make_film("whole.mov", *("-c:v", "mjpeg", "-c:a", "alac"), seconds=4.2, tone=LATE_TONE)
+    ffmpeg("-ss", "0.7", "-i", str(film), "-c", "copy", str(tmp_path / "cut.mov"))
+    assert loud_from(rendered(tmp_path / "cut.mov", tmp_path / "out.mp4")) == pytest.approx(1.3, abs=0.02)
+
+
+def test_sound_that_begins_with_the_rest_of_a_packet_is_no_damage(make_film: MakeFilm, tmp_path: Path) -> None:
+    film = make_film("whole.mpg", *("-c:v", "mpeg2video", "-g", "1", "-c:a", "ac3"), seconds=4.2, tone=LATE_TONE)
+    ffmpeg("-ss", "0.7", "-i", str(film), "-c", "copy", str(tmp_path / "cut.mpg"))
+    plan = decide([tmp_path / "cut.mpg"], QUICK)
+    assert any("first sound cannot be decoded" in reason for reason in plan.reasons)
+    rendered(tmp_path / "cut.mpg", tmp_path / "out.mp4")
