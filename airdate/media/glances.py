@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
+from math import ceil, floor
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from PIL import Image
 
 from airdate.media.clauses import SMALLEST_SHORT_SIDE
 from airdate.media.reader import FORMATS, MAX_PIXELS, nameless
+from airdate.media.tracks import Crop
 
 MOST_DECODED = 300
 """Pictures that are decoded on the way from a key picture to the one that is wanted: ten seconds of a film without
@@ -59,19 +61,22 @@ class Glance:
 class Film:
     """A film that is open for glances."""
 
-    def __init__(self, container: InputContainer, index: int, zero_s: float, sar: float, box: tuple[int, int]) -> None:
+    def __init__(
+        self, container: InputContainer, index: int, zero_s: float, sar: float, crop: Crop, box: tuple[int, int]
+    ) -> None:
         """Prepare it.
 
         Args:
             index: of the stream.
             zero_s: the time in the file that people call its beginning.
             sar: shape of a pixel, width by height.
+            crop: what the container leaves out of a picture; FFmpeg's library decodes it all the same.
             box: width and height that glances fit into.
         """
         self._container = container
         self._video = next(stream for stream in container.streams.video if stream.index == index)
         self._video.codec_context.thread_count = 1  # more would decode pictures ahead that nobody looks at
-        self._zero_s, self._sar, self._box = zero_s, sar, box
+        self._zero_s, self._sar, self._crop, self._box = zero_s, sar, crop, box
         self._step_s = 1 / float(self._video.average_rate or 30)
 
     def near(self, at_s: float) -> Glance | None:
@@ -148,6 +153,8 @@ class Film:
         )
         if frame.color_trc == ColorTrc.SMPTE2084:
             image = _toned_down(image, is_wide=frame.color_primaries == ColorPrimaries.BT2020)
+        if any(self._crop):
+            image = image.crop(_kept(image, frame, self._crop))
         if turn is not None:
             image = image.transpose(turn)
         return Glance(image, max(0.0, self._time(frame)))
@@ -163,14 +170,21 @@ _SIDEWAYS: Final = (
 
 @contextmanager
 def opened(film: dict[str, Any], box: tuple[int, int]) -> Iterator[Film]:
-    """A film by its order: `path`, `index`, `zero_s` and `sar`."""
+    """A film by its order: `path`, `index`, `zero_s`, `sar` and `crop`."""
     av.logging.set_level(av.logging.PANIC)
     options = {"format_whitelist": FORMATS, "protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS)}
     with (
         nameless(Path(film["path"])) as file,
         av.open(file, "r", options=options, metadata_errors="replace") as container,
     ):
-        yield Film(container, film["index"], film["zero_s"], film["sar"], box)
+        yield Film(container, film["index"], film["zero_s"], film["sar"], film["crop"], box)
+
+
+def _kept(image: Image.Image, frame: av.VideoFrame, crop: Crop) -> tuple[int, int, int, int]:
+    """What is left of a small image of the whole frame: left, top, right and bottom of it."""
+    wide, high = image.width / frame.width, image.height / frame.height
+    left, top, right, bottom = crop
+    return ceil(left * wide), ceil(top * high), floor(image.width - right * wide), floor(image.height - bottom * high)
 
 
 def _colorspace(frame: av.VideoFrame) -> int:

@@ -19,6 +19,7 @@ from airdate.media.child import Said, call
 from airdate.media.plan import Plan
 from airdate.media.probe import Probe
 from airdate.media.slideshow import stands
+from airdate.media.tracks import WHOLE
 from airdate.post import PlanKind
 
 log = logging.getLogger(__name__)
@@ -131,7 +132,8 @@ class _Drawn:
 
 
 def _film_order(plan: Plan, film: Path, seconds: float, cover_s: float) -> dict[str, Any]:
-    opening = _opening(plan.inputs[0]) if plan.kind is PlanKind.KEEP else {"index": 0, "zero_s": 0.0, "sar": 1.0}
+    ours = {"index": 0, "zero_s": 0.0, "sar": 1.0, "crop": WHOLE}
+    opening = _opening(plan.inputs[0]) if plan.kind is PlanKind.KEEP else ours
     order = {
         "film": {**opening, "path": str(film.absolute())},
         "cover_s": cover_s,
@@ -162,7 +164,8 @@ def _opening(probe: Probe) -> dict[str, object]:
     if picture is None:
         raise ValueError("a film has a picture")
     zero_s = min(probe.start_s, picture.start_s)
-    return {"path": str(probe.path.absolute()), "index": picture.index, "zero_s": zero_s, "sar": picture.sar}
+    path = str(probe.path.absolute())
+    return {"path": path, "index": picture.index, "zero_s": zero_s, "sar": picture.sar, "crop": picture.crop}
 
 
 def _photo_pairs(plan: Plan) -> list[dict[str, object]]:

@@ -16,7 +16,7 @@ from pathlib import Path
 import av
 import pytest
 from imageio_ffmpeg import get_ffmpeg_exe
-from PIL import Image
+from PIL import Image, ImageChops
 
 from airdate.errors import AirdateError, Refused
 from airdate.media import runner
@@ -24,6 +24,7 @@ from airdate.media.ffmpeg import program
 from airdate.media.matroska import crop
 from airdate.media.photos import read_photo
 from airdate.media.picture import exact_rate
+from airdate.media.pictures import picture_film
 from airdate.media.prepare import decide, inspect, render, verify_kept
 from airdate.media.profile import Framing, Profile
 from airdate.media.runner import run
@@ -170,6 +171,11 @@ def test_hidden_edges_are_cut_off_and_nothing_is_stretched(make_film: MakeFilm, 
     assert any("80 columns and 0 rows" in reason for reason in done.reasons)
     image = pictures(done.path)[5][1]
     assert all(colour(image, x)[0] < 20 for x in (0.01, 0.5, 0.99))
+    pairs = picture_film(done.plan, done.path, done.duration_s, tmp_path / "drawn", cover_ms=None).files[2]
+    with Image.open(pairs) as both:
+        red, _, blue = both.convert("RGB").split()
+        edges = ImageChops.subtract(red, blue).point(lambda value: 255 * (value > 100)).getbbox()
+    assert edges is None
 
 
 def test_a_matroska_says_what_it_hides() -> None:
