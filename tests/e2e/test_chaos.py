@@ -21,7 +21,7 @@ from airdate.sandbox.running import Control
 
 pytestmark = pytest.mark.e2e
 
-ROUNDS = 30
+ROUNDS = 20
 LONGEST_ROUND_S = 4
 
 PREFECT = ("prefect server", "prefect.server")

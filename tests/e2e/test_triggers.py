@@ -47,7 +47,7 @@ def published(up: Up, key_part: str) -> bool:
 
 def test_a_calendar_row_due_soon_goes_out_once(up: Up, demo_film: Path, tmp_path: Path) -> None:
     name, caption = f"week-{uuid.uuid4().hex[:6]}", f"calendar {uuid.uuid4().hex[:8]}"
-    slot = datetime.now(UTC) + timedelta(seconds=30)
+    slot = datetime.now(UTC) + timedelta(seconds=20)
     sheet = tmp_path / f"{name}.csv"
     with sheet.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)

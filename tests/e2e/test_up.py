@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,11 +22,8 @@ pytestmark = pytest.mark.e2e
 
 def _sent(up: Up, caption: str) -> int:
     """How many posts the sandbox has with this caption: what TikTok would show."""
-    control = Control(up.addresses["sandbox"]["control"])
-    try:
+    with closing(Control(up.addresses["sandbox"]["control"])) as control:
         return json.dumps(control.posts()).count(json.dumps(caption))
-    finally:
-        control.close()
 
 
 def test_it_says_where_everything_is(up: Up) -> None:
@@ -128,6 +126,8 @@ def test_what_is_killed_is_brought_back_and_ends_as_one_post(
     up: Up, demo_film: Path, key: str, victim: str, record_property: Callable[[str, object], None]
 ) -> None:
     form = {"source": [str(demo_film)], "account": "demo", "privacy": "SELF_ONLY", "caption": key, "key": key}
+    with closing(Control(up.addresses["sandbox"]["control"])) as control:
+        control.fault("creator_info", delay_seconds=8)  # else it may be out before the blow
     run = up.run_form(**form)
     up.wait(run, ("RUNNING",))
     eventually(
