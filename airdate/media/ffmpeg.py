@@ -18,6 +18,9 @@ from airdate.media.reader import FORMATS, MAX_PIXELS, MAX_STREAMS
 from airdate.settings import load_settings
 
 OLDEST = (5, 1)
+CHANGING_CLOCKS = (9, 0)
+"""The oldest that was seen to do it right."""
+
 NEEDED_ENCODERS = ("libx264", "aac")
 NEEDED_FILTERS = ("zscale", "tonemap", "bwdif", "gblur", "scale", "overlay", "sidedata", "ebur128")
 
@@ -33,7 +36,6 @@ may name a neighbour file."""
 MUSIC_FORMATS = "mp3,wav,flac,aac,aiff,ogg,mov,mp4,m4a,matroska,webm"
 
 QUIET = ("-hide_banner", "-v", "error")
-
 
 RULE = f"an ffmpeg {OLDEST[0]}.{OLDEST[1]} or newer"
 SAY_HOW_LONG_S = 30
@@ -54,15 +56,23 @@ class Build:
     encoders: frozenset[str]
     filters: frozenset[str]
 
+    @property
+    def changes_clocks(self) -> bool:
+        """Whether its bitstream filters can give a stream a finer clock; 5.1 and 7.0 forget to convert its times."""
+        return not self._is_before(CHANGING_CLOCKS)
+
     def lacking(self) -> list[str]:
-        """What we need and it has not; a build from the sources tells no number and counts as new."""
-        found = re.match(r"n?(\d+)\.(\d+)", self.version)
-        is_old = found is not None and (int(found[1]), int(found[2])) < OLDEST
+        """What we need and it has not."""
         return [
             *(name for name in NEEDED_ENCODERS if name not in self.encoders),
             *(name for name in NEEDED_FILTERS if name not in self.filters),
-            *([f"what came with {OLDEST[0]}.{OLDEST[1]} (it is {self.version})"] if is_old else []),
+            *([f"what came with {OLDEST[0]}.{OLDEST[1]} (it is {self.version})"] if self._is_before(OLDEST) else []),
         ]
+
+    def _is_before(self, version: tuple[int, int]) -> bool:
+        """A build from the sources tells no number and counts as new."""
+        found = re.match(r"n?(\d+)\.(\d+)", self.version)
+        return found is not None and (int(found[1]), int(found[2])) < version
 
 
 def program() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from dataclasses import replace
+from fractions import Fraction
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import ffmpeg as graph
 from airdate.media.child import call
 from airdate.media.clauses import CUT_FADE_S
 from airdate.media.cutting import Cut, clean_cut
-from airdate.media.ffmpeg import command, source
+from airdate.media.ffmpeg import build, command, source
 from airdate.media.hardware import Encoder
 from airdate.media.picture import Corner, covering, exact_rate, filtered
 from airdate.media.plan import Plan
@@ -43,8 +44,8 @@ CONTAINER = {
 SHORTEST_S = 0.001
 """Containers round times to this, or to less."""
 
-COARSE = ("matroska", "flv")
-"""Those that do: 30 pictures a second come 33 and 34 ms apart in them, and evenly if the rendition counts pictures."""
+MOST_DRIFT = 0.25
+"""Pictures by which a film may leave the even grid of its rate until its end; farther off it is another rate."""
 
 _TAG_BSF = "h264_metadata=colour_primaries=1:transfer_characteristics=1:matrix_coefficients=1:video_full_range_flag=0"
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
@@ -103,9 +104,7 @@ def _command(
         if hardware is not None:
             streams = [hardware.fed(streams[0])]
     else:
-        options["c:v"] = "copy"
-        if any("BT.709" in reason for reason in plan.reasons):
-            options |= {"bsf:v": _TAG_BSF} | COLOUR
+        options |= _copied(plan, picture)
     if sound is not None:
         anew = plan.kind in (PlanKind.ENCODE, PlanKind.AUDIO)
         options |= ENCODER if anew else {"c:a": "copy"}
@@ -115,31 +114,58 @@ def _command(
     if sound is not None and not sound.is_timed:
         flags += ["-copyts", "-start_at_zero"]  # else ffmpeg makes up for each jump by shifting the picture too
     if plan.kind in (PlanKind.REMUX, PlanKind.FILTER):
-        even, more = _copied_times(plan, probe, picture, sound)
-        options, flags = options | even, flags + more
-    elif plan.kind is PlanKind.AUDIO and abs(picture.start_s - probe.start_s) < SHORTEST_S:
-        options |= _even_times(probe, picture)
+        begun, more = _copied_start(plan, probe, picture, sound)
+        options, flags = options | begun, flags + more
+    elif plan.kind is PlanKind.AUDIO and not plan.is_shortened:
+        options |= _start(picture.start_s - probe.start_s)
     return command(graph.output(*streams, f"file:{part.absolute()}", **options), *flags)
 
 
-def _copied_times(plan: Plan, probe: Probe, picture: Picture, sound: Sound | None) -> tuple[dict[str, Any], list[str]]:
-    """Options and flags by which what is copied begins at its first picture, and comes evenly.
+def _copied(plan: Plan, picture: Picture) -> dict[str, Any]:
+    """Options by which the picture is copied: tagged and made even on the way, where it is not."""
+    options: dict[str, Any] = {"c:v": "copy"}
+    filters = []
+    if any("BT.709" in reason for reason in plan.reasons):
+        filters.append(_TAG_BSF)
+        options |= COLOUR
+    rate = exact_rate(picture.fps)
+    drift = abs(float(rate) - picture.fps) * (picture.end_s - picture.start_s)
+    if picture.is_rounded and drift <= MOST_DRIFT:
+        filters += _evened(rate)
+        options["video_track_timescale"] = str(rate.numerator)
+    return options | ({"bsf:v": ",".join(filters)} if filters else {})
 
-    Sound that begins a little before, as AAC from a broadcast does, is left out until then by an edit list. Half a
-    millisecond stays, for a rounded time must hide no picture.
-    """
+
+def _copied_start(plan: Plan, probe: Probe, picture: Picture, sound: Sound | None) -> tuple[dict[str, Any], list[str]]:
+    """Options and flags by which what is copied begins at its first picture."""
     early = picture.start_s if probe.boxes is None else picture.start_s - (sound.start_s if sound else picture.start_s)
     if plan.is_shortened or (probe.boxes is not None and early <= SHORTEST_S):
         return {}, []
-    options = {"output_ts_offset": f"{SHORTEST_S / 2 - early:.6f}", "avoid_negative_ts": "disabled"}
-    return options | _even_times(probe, picture), ["-copyts"] if probe.boxes is None else []
+    return _start(early), ["-copyts"] if probe.boxes is None else []
 
 
-def _even_times(probe: Probe, picture: Picture) -> dict[str, Any]:
-    """Options by which copied pictures come as evenly as they were shot."""
-    rate = exact_rate(picture.fps)
-    is_coarse = probe.container.startswith(COARSE) and rate.denominator == 1
-    return {"video_track_timescale": str(rate.numerator)} if is_coarse else {}
+def _start(early: float) -> dict[str, Any]:
+    """Options by which a rendition begins where its picture does, `early` seconds after its sound.
+
+    That sound, as AAC from a broadcast has it, is left out by an edit list. Half a millisecond stays, for a rounded
+    time must hide no picture.
+    """
+    if early == 0:
+        return {}
+    return {"output_ts_offset": f"{SHORTEST_S / 2 - early:.6f}", "avoid_negative_ts": "disabled"}
+
+
+def _evened(rate: Fraction) -> list[str]:
+    """Bitstream filters by which copied pictures come as evenly as they were shot.
+
+    A clock of milliseconds puts 24 pictures a second 41 and 42 ms apart. Where a picture takes one tick of the new
+    clock, that alone does it; else each is put back to where it belongs, by an ffmpeg that can.
+    """
+    step = rate.denominator
+    if step == 1 or not build().changes_clocks:
+        return []
+    pts, dts = (f"STARTPTS+{step}*round(({time}-STARTPTS)/{step})" for time in ("PTS", "DTS"))
+    return [f"setts=pts=PTS:dts=DTS:time_base=1/{rate.numerator}", f"setts=pts={pts}:dts={dts}"]
 
 
 def _cut(plan: Plan, probe: Probe, picture: Picture) -> Cut:
@@ -193,8 +219,9 @@ def _timed(probe: Probe, sound: Sound, voice: Any) -> Any:
     if not sound.is_timed:
         return voice.filter("asetpts", "N/SR/TB")
     track = None if probe.boxes is None else probe.boxes.track("soun")
-    if track is not None and track.hidden_lead_s > 0:
-        # ffmpeg 9 dates the first packet that is heard in part as if it were heard whole, up to 0.2 s too early.
+    if track is not None and track.hidden_lead_s > 0 and track.spread_s < SHORTEST_S:
+        # ffmpeg 9 dates the first packet that is heard in part as if it were heard whole, up to 0.2 s too early. Where
+        # there are holes it leaves out as much sound again, and what is left comes when it says.
         return voice.filter("asetpts", f"PTS-STARTPTS+{sound.start_s:.6f}/TB")
     return voice
 

@@ -41,6 +41,7 @@ class Picture:
         has_alpha: parts of it are transparent.
         fps: frames a second.
         is_variable: whether the gaps between frames differ visibly.
+        is_rounded: the container's clock is too coarse for its rate, so that even gaps come out unevenly.
         matrix: colour matrix as FFmpeg names it; None where untagged, as are primaries, transfer and range.
         dolby_vision: profile of its Dolby Vision record, if any.
         start_s: when its first frame is shown, seconds of the file's own clock.
@@ -64,6 +65,7 @@ class Picture:
     has_alpha: bool
     fps: float
     is_variable: bool
+    is_rounded: bool
     matrix: str | None
     primaries: str | None
     transfer: str | None

@@ -14,7 +14,7 @@ from airdate.errors import Refused
 from airdate.media import matroska
 from airdate.media.boxes import Boxes, read_boxes
 from airdate.media.sps import is_progressive
-from airdate.media.tracks import Track, is_variable
+from airdate.media.tracks import Track, is_variable, spread
 
 if TYPE_CHECKING:
     import av
@@ -43,6 +43,12 @@ PACKETS_LOOKED_AT = 600
 RATE_SLACK = 0.02
 """Frames may keep to the rate that a file names this loosely: one that is missing makes a film seem slower. Farther
 off, the frames are believed; DV, FLV and fragmented films name rates that they do not keep."""
+
+EVEN_S = 0.0002
+"""Gaps between pictures that differ by less are even: the clocks of most MP4 tick as finely."""
+
+ROUNDED_S = 0.004
+"""Gaps that differ by less, but visibly, come of a clock that ticks 1000 or 600 times a second."""
 
 TIMELESS = ("avi", "asf", "mxf")
 """Containers that FFmpeg tells only the times of decoding from."""
@@ -330,6 +336,7 @@ def _times(
         "last_s": max(ends.values(), default=0.0) - min(0.0, min(starts.values(), default=0.0)),
         "fps": len(gaps) / sum(gaps) if sum(gaps) > 0 else 0.0,
         "is_variable": is_variable(gaps),
+        "spread_s": spread(gaps),
         "starts_whole": first_is_key and (not keys or not shown or keys[0] <= shown[0]),
         "hidden_s": 0.0,
         "edits": 0,
@@ -384,6 +391,7 @@ def _indexed(track: Track, heard: Track | None) -> dict[str, Any]:
         "last_s": track.end_s,
         "fps": track.fps,
         "is_variable": track.is_variable,
+        "spread_s": track.spread_s,
         "starts_whole": track.starts_whole,
         "hidden_s": max(track.hidden_lead_s, track.hidden_tail_s),
         "edits": track.edits,
@@ -419,6 +427,7 @@ def _picture(video: av.VideoStream, look: dict[str, Any], times: dict[str, Any])
         "has_alpha": is_webm_alpha or (pix_fmt or "").startswith(_ALPHA),
         "fps": min(likely, key=lambda rate: abs(rate - measured), default=measured),
         "is_variable": times["is_variable"],
+        "is_rounded": EVEN_S < times["spread_s"] < ROUNDED_S,
         "matrix": _MATRICES.get(int(told.colorspace)) or _MATRICES.get(int(context.colorspace)),
         "primaries": _PRIMARIES.get(int(told.color_primaries)) or _PRIMARIES.get(int(context.color_primaries)),
         "transfer": _TRANSFERS.get(int(told.color_trc)) or _TRANSFERS.get(int(context.color_trc)),

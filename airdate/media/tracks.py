@@ -66,6 +66,7 @@ class Track:
         starts_whole: its first sample is a key picture, and nothing is shown before it.
         fps: samples a second.
         is_variable: whether the gaps between them differ visibly.
+        spread_s: how much the longest gap between two of them is longer than the shortest.
         last_byte: where its last chunk begins at least.
     """
 
@@ -82,6 +83,7 @@ class Track:
     starts_whole: bool
     fps: float
     is_variable: bool
+    spread_s: float
     last_byte: int
 
 
@@ -118,8 +120,14 @@ def read_track(leaves: Sequence[Leaf], movie_scale: int) -> Track:
         starts_whole=first_key == 0 and (not shown or shown[0] == first),
         fps=len(gaps) / sum(gaps) if sum(gaps) > 0 else 0.0,
         is_variable=is_variable(gaps),
+        spread_s=spread(gaps),
         last_byte=_last_chunk(bodies),
     )
+
+
+def spread(gaps: Sequence[float]) -> float:
+    """How much the longest gap is longer than the shortest, in seconds."""
+    return max(gaps) - min(gaps) if gaps else 0.0
 
 
 def is_variable(gaps: Sequence[float]) -> bool:

@@ -47,6 +47,7 @@ def film(
         has_alpha=False,
         fps=30.0,
         is_variable=False,
+        is_rounded=False,
         matrix="bt709",
         primaries="bt709",
         transfer="bt709",

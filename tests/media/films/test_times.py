@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import struct
+from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
 import pytest
 
 from airdate.media.prepare import Prepared, decide
+from airdate.post import PlanKind
 
-from .conftest import H264, QUICK, MakeFilm, colour, ffmpeg, pictures, rendered
+from .conftest import AAC, H264, QUICK, MakeFilm, colour, ffmpeg, pictures, rendered
 
 
 def test_variable_rate_becomes_constant_in_sync(make_film: MakeFilm, tmp_path: Path) -> None:
@@ -27,6 +30,30 @@ def test_variable_rate_becomes_constant_in_sync(make_film: MakeFilm, tmp_path: P
     assert done.output.picture.fps in (30.0, 60.0)
     turned = next(at for at, image in pictures(done.path) if colour(image)[1] > 128)
     assert turned == pytest.approx(2.0, abs=0.04)
+
+
+@pytest.mark.parametrize(
+    ("name", "rate", "options"),
+    [
+        ("film.mkv", "24000/1001", AAC),
+        ("thirty.mkv", "30", ("-c:a", "pcm_s16le")),
+        ("film.flv", "30000/1001", (*AAC, "-ar", "44100")),
+        ("film.mov", "60000/1001", (*AAC, "-video_track_timescale", "600")),
+    ],
+)
+def test_copied_pictures_come_evenly_though_the_clock_is_coarse(
+    make_film: MakeFilm, tmp_path: Path, name: str, rate: str, options: tuple[str, ...]
+) -> None:
+    reordered = ("-c:v", "libx264", "-preset", "veryfast", "-bf", "2")
+    film = make_film(name, *reordered, *options, picture=f"testsrc2=size=720x1280:rate={rate}")
+    done = rendered(film, tmp_path / "out.mp4")
+    assert done.plan.kind in (PlanKind.REMUX, PlanKind.AUDIO)
+    with av.open(str(done.path)) as container:
+        (stream,) = container.streams.video
+        shown = sorted(packet.pts * packet.time_base for packet in container.demux(stream) if packet.pts is not None)
+    assert shown[0] < 0.001
+    assert {later - sooner for sooner, later in pairwise(shown)} == {1 / Fraction(rate)}
+    assert [image.tobytes() for _, image in pictures(film)] == [image.tobytes() for _, image in pictures(done.path)]
 
 
 def test_pictures_that_come_late_and_say_only_when_they_are_decoded_stay_late(
@@ -118,6 +145,15 @@ def test_sound_that_begins_within_a_packet_stays_in_time(make_film: MakeFilm, tm
     film = make_film("whole.mov", *("-c:v", "mjpeg", "-c:a", "alac"), seconds=4.2, tone=LATE_TONE)
     ffmpeg("-ss", "0.7", "-i", str(film), "-c", "copy", str(tmp_path / "cut.mov"))
     assert loud_from(rendered(tmp_path / "cut.mov", tmp_path / "out.mp4")) == pytest.approx(1.3, abs=0.02)
+
+
+def test_sound_behind_a_hole_stays_in_time(make_film: MakeFilm, tmp_path: Path) -> None:
+    """Without edit lists a first packet is stretched until the second one comes; a cut then begins within it."""
+    film = make_film("early.mp4", *H264, *AAC, seconds=4.2, tone=LATE_TONE)
+    late = ("-i", str(film), "-itsoffset", "0.4", "-i", str(film), "-map", "0:v", "-map", "1:a", "-c", "copy")
+    ffmpeg(*late, "-use_editlist", "0", str(tmp_path / "late.mp4"))
+    ffmpeg("-ss", "0.7", "-i", str(tmp_path / "late.mp4"), "-c", "copy", str(tmp_path / "cut.mp4"))
+    assert loud_from(rendered(tmp_path / "cut.mp4", tmp_path / "out.mp4")) == pytest.approx(1.7, abs=0.03)
 
 
 def test_sound_that_begins_with_the_rest_of_a_packet_is_no_damage(make_film: MakeFilm, tmp_path: Path) -> None:
