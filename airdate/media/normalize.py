@@ -44,6 +44,9 @@ CONTAINER = {
 SHORTEST_S = 0.001
 """Containers round times to this, or to less."""
 
+FINE_TICKS = 1000
+"""Fewer a second would round the film's beginning by some milliseconds."""
+
 MOST_DRIFT = 0.25
 """Pictures by which a film may leave the even grid of its rate until its end; farther off it is another rate."""
 
@@ -131,8 +134,8 @@ def _copied(plan: Plan, picture: Picture) -> dict[str, Any]:
     rate = exact_rate(picture.fps)
     drift = abs(float(rate) - picture.fps) * (picture.end_s - picture.start_s)
     if picture.is_rounded and drift <= MOST_DRIFT:
-        filters += _evened(rate)
-        options["video_track_timescale"] = str(rate.numerator)
+        evened, options["video_track_timescale"] = _evened(rate)
+        filters += evened
     return options | ({"bsf:v": ",".join(filters)} if filters else {})
 
 
@@ -155,17 +158,18 @@ def _start(early: float) -> dict[str, Any]:
     return {"output_ts_offset": f"{SHORTEST_S / 2 - early:.6f}", "avoid_negative_ts": "disabled"}
 
 
-def _evened(rate: Fraction) -> list[str]:
-    """Bitstream filters by which copied pictures come as evenly as they were shot.
+def _evened(rate: Fraction) -> tuple[list[str], int]:
+    """Bitstream filters by which copied pictures come as evenly as they were shot, and the ticks a second they need.
 
-    A clock of milliseconds puts 24 pictures a second 41 and 42 ms apart. Where a picture takes one tick of the new
-    clock, that alone does it; else each is put back to where it belongs, by an ffmpeg that can.
+    A clock of milliseconds puts 24 pictures a second 41 and 42 ms apart: each is put back to where it belongs. An
+    ffmpeg that cannot do so rounds to whole pictures, where a second has some.
     """
-    step = rate.denominator
-    if step == 1 or not build().changes_clocks:
-        return []
+    finer = 1 if rate.numerator >= FINE_TICKS else FINE_TICKS
+    ticks, step = rate.numerator * finer, rate.denominator * finer
+    if not build().changes_clocks:
+        return [], rate.numerator if rate.denominator == 1 else ticks
     pts, dts = (f"STARTPTS+{step}*round(({time}-STARTPTS)/{step})" for time in ("PTS", "DTS"))
-    return [f"setts=pts=PTS:dts=DTS:time_base=1/{rate.numerator}", f"setts=pts={pts}:dts={dts}"]
+    return [f"setts=pts=PTS:dts=DTS:time_base=1/{ticks}", f"setts=pts={pts}:dts={dts}"], ticks
 
 
 def _cut(plan: Plan, probe: Probe, picture: Picture) -> Cut:
