@@ -127,7 +127,7 @@ def _command(
 def _copied(plan: Plan, picture: Picture) -> dict[str, Any]:
     """Options by which the picture is copied: tagged and made even on the way, where it is not."""
     options: dict[str, Any] = {"c:v": "copy"}
-    filters = []
+    filters = ["setts=pts=DTS:dts=DTS"] if plan.inputs[0].container == "avi" else []  # as `shown_at` has it
     if any("BT.709" in reason for reason in plan.reasons):
         filters.append(_TAG_BSF)
         options |= COLOUR
@@ -210,12 +210,13 @@ def _counted(probe: Probe, picture: Picture, stream: Any) -> Any:
     """The pictures at their times, where the container tells only when each is decoded.
 
     That is late by as much as they are shuffled, so they are counted from when the first one is decoded: one picture
-    before FFmpeg thinks that it is shown.
+    before FFmpeg thinks that it is shown. The clock of an AVI ticks once a picture and not quite at its exact rate, so
+    without rounding `setpts` would cut off 0.999 and show two pictures at once.
     """
     if picture.is_timed or picture.is_variable or not picture.starts_whole:
         return stream
     rate, late = exact_rate(picture.fps), max(0.0, picture.start_s - probe.start_s - 1 / picture.fps)
-    return stream.filter("setpts", f"N*{rate.denominator}/({rate.numerator}*TB)+{late:.6f}/TB")
+    return stream.filter("setpts", f"round((N*{rate.denominator}/{rate.numerator}+{late:.6f})/TB)")
 
 
 def _timed(probe: Probe, sound: Sound, voice: Any) -> Any:

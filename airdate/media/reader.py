@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from airdate.errors import Refused
 from airdate.media import matroska
 from airdate.media.boxes import Boxes, read_boxes
+from airdate.media.packets import decodes, has_picture, shown_at
 from airdate.media.sps import is_progressive
-from airdate.media.tracks import Track, is_variable, spread
+from airdate.media.tracks import EVEN_S, ROUNDED_S, Track, is_variable, spread
 
 if TYPE_CHECKING:
     import av
@@ -43,12 +44,6 @@ PACKETS_LOOKED_AT = 600
 RATE_SLACK = 0.02
 """Frames may keep to the rate that a file names this loosely: one that is missing makes a film seem slower. Farther
 off, the frames are believed; DV, FLV and fragmented films name rates that they do not keep."""
-
-EVEN_S = 0.0002
-"""Gaps between pictures that differ by less are even: the clocks of most MP4 tick as finely."""
-
-ROUNDED_S = 0.004
-"""Gaps that differ by less, but visibly, come of a clock that ticks 1000 or 600 times a second."""
 
 TIMELESS = ("avi", "asf", "mxf")
 """Containers that FFmpeg tells only the times of decoding from."""
@@ -304,14 +299,14 @@ def _times(
         container.seek(0, backward=False)
     try:
         for packet in container.demux(*chosen):
-            time = packet.pts if packet.pts is not None else packet.dts
-            if time is None or not packet.size or (is_gif and shown and not _has_picture(bytes(packet))):
+            time = shown_at(packet, video)
+            if time is None or not packet.size or (is_gif and shown and not has_picture(bytes(packet))):
                 continue
             at = float(time * packet.time_base)
             length = float((packet.duration or 0) * packet.time_base)
             starts[packet.stream_index] = min(at, starts.get(packet.stream_index, at))
             if packet.stream_index != video.index:
-                heard_whole = _decodes(packet) if heard_whole is None else heard_whole
+                heard_whole = decodes(packet) if heard_whole is None else heard_whole
                 back = max(back, ends.get(packet.stream_index, at) - at)
             ends[packet.stream_index] = max(at + length, ends.get(packet.stream_index, at))
             if packet.stream_index == video.index:
@@ -344,27 +339,6 @@ def _times(
         **_heard(container, sound, starts, ends, shown, back),
         "sound_starts_whole": heard_whole is not False,
     }
-
-
-def _decodes(packet: av.Packet[Any]) -> bool:
-    from av.error import FFmpegError  # noqa: PLC0415
-
-    try:
-        packet.decode()
-    except (FFmpegError, ValueError):
-        return False
-    return True
-
-
-def _has_picture(packet: bytes) -> bool:
-    """Whether a GIF's packet is more than comments, which may follow its last picture."""
-    at = 0
-    while packet[at : at + 1] == b"!":
-        at += 2
-        while at < len(packet) and packet[at]:
-            at += 1 + packet[at]
-        at += 1
-    return packet[at : at + 1] == b","
 
 
 def _heard(

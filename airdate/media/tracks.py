@@ -125,6 +125,13 @@ def read_track(leaves: Sequence[Leaf], movie_scale: int) -> Track:
     )
 
 
+EVEN_S = 0.0002
+"""Gaps between pictures that differ by less are even: the clocks of most MP4 tick as finely."""
+
+ROUNDED_S = 0.004
+"""Gaps that differ by less, but visibly, come of a clock that ticks 1000 or 600 times a second."""
+
+
 def spread(gaps: Sequence[float]) -> float:
     """How much the longest gap is longer than the shortest, in seconds."""
     return max(gaps) - min(gaps) if gaps else 0.0

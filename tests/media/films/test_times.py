@@ -68,6 +68,21 @@ def test_pictures_that_come_late_and_say_only_when_they_are_decoded_stay_late(
     assert turned == pytest.approx(2.4, abs=0.04)
 
 
+@pytest.mark.parametrize(("rate", "codec"), [("23.976", "libx264"), ("29.97", "mpeg4")])
+def test_no_picture_falls_between_the_ticks_of_an_avi(
+    make_film: MakeFilm, tmp_path: Path, rate: str, codec: str
+) -> None:
+    """Its clock ticks once a picture, at a rate that is not quite the one the pictures are counted by."""
+    turning = "drawbox=c=white:t=fill:enable='gte(n,12)'"
+    options = ("-c:v", codec, "-bf", "2", "-c:a", "mp2")
+    film = make_film("rounded.avi", *options, picture=f"color=c=black:size=360x640:rate={rate}", filters=turning)
+    done = rendered(film, tmp_path / "out.mp4")
+    assert done.plan.kind is PlanKind.ENCODE
+    bright = [colour(image)[1] > 128 for _, image in pictures(done.path)]
+    assert bright.index(True) == 12
+    assert len(bright) == sum(1 for _ in pictures(film))
+
+
 def test_a_last_picture_does_not_stand_on_after_the_sound(make_film: MakeFilm, tmp_path: Path) -> None:
     slides = ("-c:v", "flv", "-c:a", "libmp3lame", "-flvflags", "no_duration_filesize", "-ar", "44100")
     film = make_film("slides.flv", *slides, seconds=8, picture="testsrc2=size=360x640:rate=1/4")
