@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from airdate.media.child import Said, call
+from airdate.media.packets import shown_at
 from airdate.media.probe import SCAN_BYTES_A_SECOND, WALL_S, Picture, Probe
 from airdate.media.reader import FORMATS, nameless
 
@@ -21,10 +22,12 @@ class Cut:
     Attributes:
         pictures: how many packets of the picture, in the order of the file.
         seconds: when the last of them ends.
+        decoded_s: when the last packet is decoded.
     """
 
     pictures: int
     seconds: float
+    decoded_s: float
 
 
 def clean_cut(probe: Probe, picture: Picture, limit: float) -> Cut:
@@ -51,11 +54,11 @@ def clean_cut(probe: Probe, picture: Picture, limit: float) -> Cut:
         wall_s=WALL_S + probe.size / SCAN_BYTES_A_SECOND,
         on_said=found.append,
     )
-    return Cut(found[0]["pictures"], found[0]["end_s"] - zero)
+    return Cut(found[0]["pictures"], found[0]["end_s"] - zero, found[0]["decoded_s"] - zero)
 
 
 def look(path: str, index: int, until: float, frame_s: float) -> Iterator[dict[str, Any]]:
-    """In a child: says `pictures` and `end_s` of the longest clean beginning.
+    """In a child: says `pictures`, `end_s` and `decoded_s` of the longest clean beginning.
 
     Args:
         index: of the stream.
@@ -70,18 +73,20 @@ def look(path: str, index: int, until: float, frame_s: float) -> Iterator[dict[s
         av.open(file, "r", options=options, metadata_errors="replace") as container,
     ):
         video = next(stream for stream in container.streams.video if stream.index == index)
-        pictures, end_s = longest(_times(container.demux(video), until), until, frame_s)
-    yield {"pictures": pictures, "end_s": end_s}
+        times = list(_times(container.demux(video), video, until))
+        pictures, end_s = longest((shown for shown, _ in times), until, frame_s)
+    yield {"pictures": pictures, "end_s": end_s, "decoded_s": times[pictures - 1][1] if pictures else 0.0}
 
 
-def _times(packets: Iterable[Any], until: float) -> Iterator[float]:
-    """When each packet's picture is shown. No picture is shown before it is decoded, so a later one ends the search."""
+def _times(packets: Iterable[Any], video: Any, until: float) -> Iterator[tuple[float, float]]:
+    """When each packet's picture is shown and decoded. None is shown before that, so a later one ends the search."""
     for packet in packets:
-        times = [time for time in (packet.pts, packet.dts) if time is not None]
+        known = (shown_at(packet, video), packet.dts)
+        times = [float(time * packet.time_base) for time in known if time is not None]
         if not times:
             continue
-        yield float(times[0] * packet.time_base)
-        if times[-1] * packet.time_base > until:
+        yield times[0], times[-1]
+        if times[-1] > until:
             return
 
 

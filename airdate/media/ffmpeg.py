@@ -19,7 +19,8 @@ from airdate.settings import load_settings
 
 OLDEST = (5, 1)
 CHANGING_CLOCKS = (9, 0)
-"""The oldest that was seen to do it right."""
+ENDING_ALONE = (7, 0)
+"""The oldest that were seen to do it right."""
 
 NEEDED_ENCODERS = ("libx264", "aac")
 NEEDED_FILTERS = ("zscale", "tonemap", "bwdif", "gblur", "scale", "overlay", "sidedata", "ebur128")
@@ -60,6 +61,11 @@ class Build:
     def changes_clocks(self) -> bool:
         """Whether its bitstream filters can give a stream a finer clock; 5.1 and 7.0 forget to convert its times."""
         return not self._is_before(CHANGING_CLOCKS)
+
+    @property
+    def ends_streams_alone(self) -> bool:
+        """Whether a stream that has the number of pictures it may have goes on without ending the others."""
+        return not self._is_before(ENDING_ALONE)
 
     def lacking(self) -> list[str]:
         """What we need and it has not."""

@@ -90,18 +90,17 @@ def _command(
     picture, sound = _picture(probe), probe.sound
     original = source(probe.path, probe.container, **_decoder(plan, picture))
     options: dict[str, Any] = dict(CONTAINER)
-    if plan.is_shortened:
-        cut = _cut(plan, probe, picture)
+    if plan.is_shortened and plan.kind is not PlanKind.ENCODE:
+        cut = clean_cut(probe, picture, plan.seconds)
         options |= _cut_options(probe, picture, cut)
         plan = replace(plan, seconds=cut.seconds)
-    elif plan.kind is PlanKind.ENCODE:
-        options["frames:v"] = _most_pictures(plan, picture)
     streams = [original[str(picture.index)]]
     if plan.kind is PlanKind.ENCODE:
         size, corner = plan.size or picture.shown, _corner(plan, probe, picture, cancel)
         box = free_box(size) if plan.profile.safe_zones else None
         timed = _counted(probe, picture, streams[0])
-        streams = [filtered(picture, timed, size, plan.framing, plan.fps or picture.fps, corner, box)]
+        framed = filtered(picture, timed, size, plan.framing, plan.fps or picture.fps, corner, box)
+        streams = [framed.filter("trim", end_frame=_most_pictures(plan, picture))]
         x264 = encoder(plan.profile, plan.fps or picture.fps)
         options |= (x264 if hardware is None else hardware.options(x264)) | COLOUR
         if hardware is not None:
@@ -119,7 +118,7 @@ def _command(
     if plan.kind in (PlanKind.REMUX, PlanKind.FILTER):
         begun, more = _copied_start(plan, probe, picture, sound)
         options, flags = options | begun, flags + more
-    elif plan.kind is PlanKind.AUDIO and not plan.is_shortened:
+    elif plan.kind is PlanKind.AUDIO:
         options |= _start(picture.start_s - probe.start_s)
     return command(graph.output(*streams, f"file:{part.absolute()}", **options), *flags)
 
@@ -172,25 +171,19 @@ def _evened(rate: Fraction) -> tuple[list[str], int]:
     return [f"setts=pts=PTS:dts=DTS:time_base=1/{ticks}", f"setts=pts={pts}:dts={dts}"], ticks
 
 
-def _cut(plan: Plan, probe: Probe, picture: Picture) -> Cut:
-    """What an encode keeps by its plan, and a copy by the order of its packets."""
-    if plan.kind is PlanKind.ENCODE:
-        return Cut(round(plan.seconds * (plan.fps or picture.fps)), plan.seconds)
-    return clean_cut(probe, picture, plan.seconds)
-
-
 def _most_pictures(plan: Plan, picture: Picture) -> int:
-    """Of a film that is not cut: ffmpeg lets the last one stand as long as the others did.
+    """Of an encode. Also where it is not cut, for ffmpeg lets the last picture stand as long as the others did.
 
     Of an FLV with a picture every few seconds that would be seconds after its sound has ended.
     """
-    return ceil(plan.seconds * (plan.fps or picture.fps)) + 1
+    pictures = plan.seconds * (plan.fps or picture.fps)
+    return round(pictures) if plan.is_shortened else ceil(pictures) + 1
 
 
 def _cut_options(probe: Probe, picture: Picture, cut: Cut) -> dict[str, Any]:
-    """Where packets have no times of showing, ffmpeg would drop the sound if it counted them; those are cut by time."""
-    if probe.container in TIMELESS:
-        return {"t": f"{cut.seconds - 0.5 / picture.fps:.6f}"}
+    """By number, unless ffmpeg would end the sound with the last picture: then by time, half a picture later."""
+    if probe.container in TIMELESS or not build().ends_streams_alone:
+        return {"t": f"{cut.decoded_s + 0.5 / picture.fps:.6f}"}
     return {"frames:v": cut.pictures}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,10 +13,10 @@ from airdate.errors import NeedsPerson, Refused
 from airdate.media import ffmpeg, ffprobe
 from airdate.media.ffmpeg import program
 from airdate.media.prepare import decide, render
-from airdate.media.profile import Framing, Profile
+from airdate.media.profile import Duration, Framing, Profile
 from airdate.media.verify import form_faults
 
-from .conftest import MakeFilm
+from .conftest import AAC, H264, MakeFilm
 from .test_renditions import colour_at
 
 pytestmark = pytest.mark.e2e
@@ -198,3 +198,16 @@ def test_a_system_ffmpeg_makes_the_same(
     for seen in shown:
         for got, meant in zip(seen, BARS, strict=True):
             assert all(abs(one - two) <= 4 for one, two in zip(got, meant, strict=True)), shown
+
+
+@pytest.mark.parametrize("video", [H264, ("-c:v", "mpeg2video", "-q:v", "3")], ids=["copied", "encoded"])
+def test_a_system_ffmpeg_cuts_off_the_sound_where_the_picture_is_cut_off(
+    use: Use, make_film: MakeFilm, tmp_path: Path, video: Sequence[str]
+) -> None:
+    """FFmpeg 5.1 ends the sound where it happens to be when the picture has what it may have."""
+    film = make_film(f"{video[1]}.ts", *video, "-g", "60", *AAC, seconds=6, rate="60")
+    use(system_ffmpeg())
+    done = render(decide([film], Profile(duration=Duration.TRIM), max_seconds=4), tmp_path / "out.mp4")
+    assert form_faults(done.output) == []
+    assert done.output.sound is not None
+    assert (done.duration_s, done.output.sound.end_s) == (pytest.approx(4, abs=0.05), pytest.approx(4, abs=0.06))
