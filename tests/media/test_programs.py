@@ -15,6 +15,7 @@ from airdate.media.ffmpeg import program
 from airdate.media.prepare import decide, render
 from airdate.media.profile import Duration, Framing, Profile
 from airdate.media.verify import form_faults
+from airdate.post import PlanKind
 
 from .conftest import AAC, H264, MakeFilm
 from .test_renditions import colour_at
@@ -200,14 +201,16 @@ def test_a_system_ffmpeg_makes_the_same(
             assert all(abs(one - two) <= 4 for one, two in zip(got, meant, strict=True)), shown
 
 
-@pytest.mark.parametrize("video", [H264, ("-c:v", "mpeg2video", "-q:v", "3")], ids=["copied", "encoded"])
+@pytest.mark.parametrize(
+    ("video", "kind"), [(H264, PlanKind.AUDIO), (("-c:v", "mpeg2video", "-q:v", "3"), PlanKind.ENCODE)]
+)
 def test_a_system_ffmpeg_cuts_off_the_sound_where_the_picture_is_cut_off(
-    use: Use, make_film: MakeFilm, tmp_path: Path, video: Sequence[str]
+    use: Use, make_film: MakeFilm, tmp_path: Path, video: Sequence[str], kind: PlanKind
 ) -> None:
     """FFmpeg 5.1 ends the sound where it happens to be when the picture has what it may have."""
     film = make_film(f"{video[1]}.ts", *video, "-g", "60", *AAC, seconds=6, rate="60")
     use(system_ffmpeg())
     done = render(decide([film], Profile(duration=Duration.TRIM), max_seconds=4), tmp_path / "out.mp4")
-    assert form_faults(done.output) == []
+    assert (done.plan.kind, form_faults(done.output)) == (kind, [])
     assert done.output.sound is not None
     assert (done.duration_s, done.output.sound.end_s) == (pytest.approx(4, abs=0.05), pytest.approx(4, abs=0.06))
