@@ -51,7 +51,7 @@ LARGEST_SHORT_SIDE = 1080
 WHOLE_FRAME = 0.001
 """Of a frame: a measured rate is not exact, and the last frame must not be lost to its rounding."""
 
-SOUND_KBPS = 128
+SOUND_KBPS = 160
 """What the sound of a rendition takes."""
 
 
