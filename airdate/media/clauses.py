@@ -217,9 +217,14 @@ def sound_reasons(picture: Picture, sound: Sound | None, profile: Profile) -> li
         (not sound.starts_whole, "the first sound cannot be decoded → left out"),
         (abs(lag) > NEAR_S, f"the sound begins {lag:+.2f} s from the picture → together, with silence or a cut"),
         (abs(gap) > END_GAP_S, f"the sound ends {gap:+.2f} s from the picture → together"),
-        (profile.loudness is not None, f"loudness → {profile.loudness} LUFS"),
+        (profile.loudness is not None, loudness_reason(profile)),
     ]
     return [reason for applies, reason in checks if applies]
+
+
+def loudness_reason(profile: Profile) -> str:
+    """What is said of the loudness before the sound was listened to."""
+    return f"loudness → {profile.loudness} LUFS"
 
 
 def remux_reasons(probe: Probe) -> list[str]:

@@ -18,7 +18,7 @@ from airdate.media.cutting import Cut, clean_cut
 from airdate.media.ffmpeg import build, command, source
 from airdate.media.hardware import Encoder
 from airdate.media.picture import Corner, covering, exact_rate, filtered
-from airdate.media.plan import Plan
+from airdate.media.plan import Plan, plan_heard
 from airdate.media.probe import WALL_S, Picture, Probe, Sound
 from airdate.media.profile import Framing, Profile
 from airdate.media.reader import TIMELESS
@@ -51,6 +51,7 @@ MOST_DRIFT = 0.25
 """Pictures by which a film may leave the even grid of its rate until its end; farther off it is another rate."""
 
 _TAG_BSF = "h264_metadata=colour_primaries=1:transfer_characteristics=1:matrix_coefficients=1:video_full_range_flag=0"
+_ANEW = (PlanKind.ENCODE, PlanKind.AUDIO)
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """The native decoders leave the alpha channel out."""
 
@@ -62,19 +63,24 @@ def normalize(
     hardware: Encoder | None = None,
     on_progress: OnProgress | None,
     cancel: threading.Event | None,
-) -> None:
+) -> Plan:
     """Write the rendition of a film plan to `part`.
 
     Args:
         hardware: what encodes instead of x264.
+
+    Returns:
+        The plan, whose reasons say by now how loud the sound was.
 
     Raises:
         Refused: the film is damaged.
         Transient: the disk is full, or it was cancelled.
     """
     probe = plan.inputs[0]
+    cut = clean_cut(probe, _picture(probe), plan.seconds) if _is_cut_as_it_is(plan) else None
+    plan = listened(plan, plan.seconds if cut is None else cut.seconds, cancel)
     run(
-        _command(plan, probe, part, hardware, cancel),
+        _command(plan, cut, part, hardware, cancel),
         item=probe.name,
         seconds=plan.seconds,
         size=probe.size,
@@ -82,16 +88,40 @@ def normalize(
         cancel=cancel,
         on_device=hardware is not None,
     )
+    return plan
+
+
+def listened(plan: Plan, seconds: float, cancel: threading.Event | None = None) -> Plan:
+    """The plan once its sound was listened to, where its loudness is to change and that was not done yet.
+
+    Args:
+        seconds: how much of it will be heard.
+
+    Raises:
+        Refused: it cannot be decoded.
+        Transient: it was cancelled.
+    """
+    probe, wanted = plan.inputs[0], plan.profile.loudness
+    sound = probe.sound
+    if sound is None or wanted is None or plan.leveling is not None or plan.kind not in _ANEW:
+        return plan
+    voice = _timed(probe, sound, source(probe.path, probe.container)[str(sound.index)])
+
+    def chain(level: Level | None) -> Any:
+        return heard(voice, sound.channels, seconds, level, fade_s=_fade_s(plan))
+
+    found = leveled(chain, wanted, channels=sound.channels, item=probe.name, seconds=seconds, cancel=cancel)
+    return plan_heard(plan, found)
 
 
 def _command(
-    plan: Plan, probe: Probe, part: Path, hardware: Encoder | None, cancel: threading.Event | None
+    plan: Plan, cut: Cut | None, part: Path, hardware: Encoder | None, cancel: threading.Event | None
 ) -> list[str]:
+    probe = plan.inputs[0]
     picture, sound = _picture(probe), probe.sound
     original = source(probe.path, probe.container, **_decoder(plan, picture))
     options: dict[str, Any] = dict(CONTAINER)
-    if plan.is_shortened and plan.kind is not PlanKind.ENCODE:
-        cut = clean_cut(probe, picture, plan.seconds)
+    if cut is not None:
         options |= _cut_options(probe, picture, cut)
         plan = replace(plan, seconds=cut.seconds)
     streams = [original[str(picture.index)]]
@@ -108,10 +138,10 @@ def _command(
     else:
         options |= _copied(plan, picture)
     if sound is not None:
-        anew = plan.kind in (PlanKind.ENCODE, PlanKind.AUDIO)
+        anew = plan.kind in _ANEW
         options |= ENCODER if anew else {"c:a": "copy"}
         voice = original[str(sound.index)]
-        streams.append(_leveled(plan, probe, sound, _timed(probe, sound, voice), cancel) if anew else voice)
+        streams.append(_voiced(plan, sound, _timed(probe, sound, voice)) if anew else voice)
     flags = [*_strictness(plan, picture, sound), *(() if hardware is None else hardware.flags)]
     if sound is not None and not sound.is_timed:
         flags += ["-copyts", "-start_at_zero"]  # else ffmpeg makes up for each jump by shifting the picture too
@@ -224,18 +254,18 @@ def _timed(probe: Probe, sound: Sound, voice: Any) -> Any:
     return voice
 
 
-def _leveled(plan: Plan, probe: Probe, sound: Sound, voice: Any, cancel: threading.Event | None) -> Any:
+def _voiced(plan: Plan, sound: Sound, voice: Any) -> Any:
     """The sound as it is heard, as loud as the profile says."""
+    level = None if plan.leveling is None else plan.leveling.level
+    return heard(voice, sound.channels, plan.seconds, level, fade_s=_fade_s(plan))
 
-    def chain(level: Level | None) -> Any:
-        fade_s = CUT_FADE_S if plan.is_shortened else 0.0
-        return heard(voice, sound.channels, plan.seconds, level, fade_s=fade_s)
 
-    wanted = plan.profile.loudness
-    if wanted is None:
-        return chain(None)
-    level = leveled(chain, wanted, channels=sound.channels, item=probe.name, seconds=plan.seconds, cancel=cancel)
-    return chain(level)
+def _fade_s(plan: Plan) -> float:
+    return CUT_FADE_S if plan.is_shortened else 0.0
+
+
+def _is_cut_as_it_is(plan: Plan) -> bool:
+    return plan.is_shortened and plan.kind is not PlanKind.ENCODE
 
 
 def _corner(plan: Plan, probe: Probe, picture: Picture, cancel: threading.Event | None) -> Corner | None:

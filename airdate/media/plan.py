@@ -20,6 +20,7 @@ from airdate.media.clauses import (
     is_too_long,
     lacks_tags,
     length_after,
+    loudness_reason,
     refusal,
     remux_reasons,
     sound_reasons,
@@ -38,6 +39,7 @@ from airdate.media.profile import (
     Framing,
     Profile,
 )
+from airdate.media.sound import Leveling
 from airdate.post import PlanKind
 
 NORMAL_FPS = 30.0
@@ -74,6 +76,7 @@ class Plan:
         is_shortened: to keep to a limit, the end of the film is cut off, or photos stand shorter than was asked for.
         seconds_per_photo: of a slideshow, cross-fades included.
         crossfade_s: of a slideshow.
+        leveling: what is done about the loudness, once the sound was listened to.
         refusal: why nothing can be done, when the kind is `refuse`.
     """
 
@@ -88,12 +91,21 @@ class Plan:
     is_shortened: bool = False
     seconds_per_photo: float = 0.0
     crossfade_s: float = 0.0
+    leveling: Leveling | None = None
     refusal: Refused | None = field(default=None)
 
     @property
     def is_limited(self) -> bool:
         """Whether it would be another plan if a longer film could be posted."""
         return self.is_shortened or (self.refusal is not None and self.refusal.code in BY_LIMIT)
+
+    @property
+    def hangs_on_loudness(self) -> bool:
+        """Whether nothing but its loudness keeps a film's sound from being copied."""
+        probe, as_it_is = self.inputs[0], replace(self.profile, loudness=None)
+        if self.kind is not PlanKind.AUDIO or self.is_shortened or probe.picture is None:
+            return False
+        return not sound_reasons(probe.picture, probe.sound, as_it_is)
 
 
 def plan_video(probe: Probe, profile: Profile, *, max_seconds: float = MAX_SECONDS) -> Plan:
@@ -126,6 +138,17 @@ def plan_video(probe: Probe, profile: Profile, *, max_seconds: float = MAX_SECON
     reasons = (*copied, *cut, *anew, *untagged, *moved)
     seconds = limit if cut else length_after(probe, picture)
     return Plan(kind, reasons, (probe,), profile, fps=picture.fps, seconds=seconds, is_shortened=bool(cut))
+
+
+def plan_heard(plan: Plan, leveling: Leveling) -> Plan:
+    """The plan once its sound was listened to: its reasons say how loud that is."""
+    wanted = plan.profile.loudness
+    if wanted is None:
+        raise ValueError("no loudness is wanted")
+    asked, told = loudness_reason(plan.profile), leveling.reason(wanted)
+    return replace(
+        plan, leveling=leveling, reasons=tuple(told if reason == asked else reason for reason in plan.reasons)
+    )
 
 
 def plan_salvage(plan: Plan, why: str) -> Plan:

@@ -16,7 +16,7 @@ from airdate.files import seal
 from airdate.media import hardware
 from airdate.media.clauses import copied_bytes
 from airdate.media.cover import find_cover
-from airdate.media.normalize import encoder, normalize
+from airdate.media.normalize import encoder, listened, normalize
 from airdate.media.plan import (
     NORMAL_FPS,
     Plan,
@@ -83,6 +83,7 @@ def decide(
 
     Raises:
         WrongUsage: there are no files.
+        Transient: a file cannot be read to its end for now.
     """
     if not paths:
         raise WrongUsage(
@@ -96,7 +97,25 @@ def decide(
         return refuse(refusal, profile)
     if kind is Kind.PHOTO:
         return plan_slideshow(probes, profile, max_seconds=max_seconds)
-    return plan_video(probes[0], profile, max_seconds=max_seconds)
+    return _decided_by_ear(plan_video(probes[0], profile, max_seconds=max_seconds), max_seconds)
+
+
+def _decided_by_ear(plan: Plan, max_seconds: float) -> Plan:
+    """The plan once its sound was listened to, if that decides whether it is copied.
+
+    Sound that cannot be decoded is left to the rendering, which refuses or salvages it.
+    """
+    wanted = plan.profile.loudness
+    if wanted is None or not plan.hangs_on_loudness:
+        return plan
+    try:
+        plan = listened(plan, plan.seconds)
+    except Refused:
+        return plan
+    if plan.leveling is None or not plan.leveling.is_needless(wanted):
+        return plan
+    kept = plan_video(plan.inputs[0], replace(plan.profile, loudness=None), max_seconds=max_seconds)
+    return replace(kept, reasons=(*kept.reasons, plan.leveling.reason(wanted, is_kept=True)))
 
 
 def verify_kept(plan: Plan, *, cancel: threading.Event | None = None) -> Prepared:
@@ -147,7 +166,7 @@ def _made(plan: Plan, part: Path, on_progress: OnProgress | None, cancel: thread
         if plan.kind is PlanKind.ENCODE:
             plan, output = _encoded(plan, part, on_progress, cancel)
         else:
-            output = _written(plan, part, None, on_progress, cancel)
+            plan, output = _written(plan, part, None, on_progress, cancel)
     except Refused as refusal:
         if not plan.profile.salvage or refusal.code != "media_damaged" or plan.kind not in _COPIES:
             raise
@@ -166,18 +185,17 @@ def _encoded(
     chosen, word = hardware.choose(encoder(plan.profile, plan.fps or NORMAL_FPS))
     if chosen is not None:
         try:
-            output = _written(plan, part, chosen, on_progress, cancel)
+            made, output = _written(plan, part, chosen, on_progress, cancel)
         except Refused as failed:
             hardware.forget(chosen)
             word = f"{chosen.name} failed on it ({failed.message}) → x264"
         else:
-            return replace(
-                plan, reasons=(*plan.reasons, f"encoded by {chosen.name}, the hardware of this host")
-            ), output
+            by_whom = f"encoded by {chosen.name}, the hardware of this host"
+            return replace(made, reasons=(*made.reasons, by_whom)), output
     if word is not None:
         log.warning("%s: %s", plan.inputs[0].name, word)
         plan = replace(plan, reasons=(*plan.reasons, word))
-    return plan, _written(plan, part, None, on_progress, cancel)
+    return _written(plan, part, None, on_progress, cancel)
 
 
 def _written(
@@ -186,15 +204,15 @@ def _written(
     chosen: hardware.Encoder | None,
     on_progress: OnProgress | None,
     cancel: threading.Event | None,
-) -> Probe:
-    """The probe of the rendition that was written to `part` and proved."""
+) -> tuple[Plan, Probe]:
+    """The plan as it was carried out, and the probe of the rendition that was written to `part` and proved."""
     if plan.kind is PlanKind.SLIDESHOW:
-        make_slideshow(plan, part, on_progress=on_progress, cancel=cancel)
+        plan = make_slideshow(plan, part, on_progress=on_progress, cancel=cancel)
     else:
-        normalize(plan, part, hardware=chosen, on_progress=on_progress, cancel=cancel)
+        plan = normalize(plan, part, hardware=chosen, on_progress=on_progress, cancel=cancel)
     output = inspect(part, name=plan.inputs[0].name)
     verify(plan, output, cancel=cancel)
-    return output
+    return plan, output
 
 
 def _prepared(plan: Plan, path: Path, output: Probe) -> Prepared:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 from airdate.media.beats import on_beats
@@ -19,8 +20,11 @@ PHOTO_WALL_S = 120.0
 _X264 = ("preset", "crf", "maxrate", "bufsize", "threads")
 
 
-def make_slideshow(plan: Plan, part: Path, *, on_progress: OnProgress | None, cancel: threading.Event | None) -> None:
+def make_slideshow(plan: Plan, part: Path, *, on_progress: OnProgress | None, cancel: threading.Event | None) -> Plan:
     """Write the film of a slideshow plan to `part`.
+
+    Returns:
+        The plan, whose reasons say by now how loud the music was.
 
     Raises:
         Refused: a photo is damaged, or the music cannot be decoded.
@@ -28,6 +32,7 @@ def make_slideshow(plan: Plan, part: Path, *, on_progress: OnProgress | None, ca
     """
     music = plan.profile.music
     silent = part if music is None else part.with_name(f"{part.name}.silent")
+    word = None
 
     def tell(said: Said) -> None:
         if on_progress is not None:
@@ -44,10 +49,11 @@ def make_slideshow(plan: Plan, part: Path, *, on_progress: OnProgress | None, ca
             cancel=cancel,
         )
         if music is not None:
-            add_music(silent, music, part, plan.seconds, plan.profile.loudness, CONTAINER, cancel=cancel)
+            word = add_music(silent, music, part, plan.seconds, plan.profile.loudness, CONTAINER, cancel=cancel)
     finally:
         if silent != part:
             silent.unlink(missing_ok=True)
+    return plan if word is None else replace(plan, reasons=(*plan.reasons, word))
 
 
 def stands(plan: Plan) -> list[int]:

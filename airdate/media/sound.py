@@ -11,7 +11,7 @@ from typing import Any
 import ffmpeg as graph
 
 from airdate.media.ffmpeg import MUSIC_FORMATS, program, source
-from airdate.media.limiting import CEILING_DB, gain_for, limited
+from airdate.media.limiting import CEILING_DB, gain_for, limited, lost_lu
 from airdate.media.listening import Loudness, listen
 from airdate.media.runner import OnProgress, run
 
@@ -30,6 +30,12 @@ FORESEEN_DB = 5.0
 FADE_S = 1.0
 """Music comes in and goes out over this."""
 
+NEAR_LU = 0.5
+"""No ear notices less."""
+
+KEPT_PEAK_DB = -2.0
+"""Of samples, in sound that is kept: between them it may be a decibel higher, and none should pass -1 dB."""
+
 SILENCE_LUFS = -60.0
 """Sound below this is noise; raising it helps nobody."""
 
@@ -45,6 +51,38 @@ class Level:
 
     gain_db: float
     is_limited: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Leveling:
+    """What is done about a sound's loudness, and what comes of it.
+
+    Attributes:
+        level: None for silence, which stays.
+        found: LUFS before; None for silence.
+        reached: LUFS after.
+        peak_db: its highest sample before, of full scale.
+    """
+
+    level: Level | None
+    found: float | None
+    reached: float
+    peak_db: float
+
+    def is_needless(self, wanted: float) -> bool:
+        """Whether the sound is as good as it would be made: silent, or near `wanted` LUFS and without high peaks."""
+        return self.found is None or (abs(self.found - wanted) <= NEAR_LU and self.peak_db <= KEPT_PEAK_DB)
+
+    def reason(self, wanted: float, *, is_kept: bool = False) -> str:
+        """Plain words on it, where `wanted` LUFS were asked for, or on why the sound `is_kept` as it is."""
+        if self.found is None:
+            return "loudness: the sound is silence, and stays so"
+        if is_kept:
+            return f"loudness stays at {self.found:.1f} LUFS, within {NEAR_LU} of {wanted:.1f}"
+        if self.reached < wanted - NEAR_LU:
+            shy = f"{self.reached:.1f} LUFS, not {wanted:.1f}, for which its peaks would have to be crushed"
+            return f"loudness {self.found:.1f} → {shy}"
+        return f"loudness {self.found:.1f} → {wanted:.1f} LUFS"
 
 
 def heard(stream: Any, channels: int, seconds: float, level: Level | None, *, fade_s: float = 0.0) -> Any:
@@ -76,8 +114,8 @@ def leveled(
     item: str,
     seconds: float,
     cancel: threading.Event | None,
-) -> Level | None:
-    """What brings sound to a loudness, as it will be heard; None for silence.
+) -> Leveling:
+    """What brings sound to a loudness, as it will be heard.
 
     A measurement and a constant gain cost a quarter of two passes of a loudness normaliser, and sound the same. Where
     the peaks would clip, a limiter takes loudness away with them, which is foretold and added; where that is much, it
@@ -92,16 +130,18 @@ def leveled(
 
     found = heard_at(Level(0.0, is_limited=False))
     if found.lufs is None or found.lufs < SILENCE_LUFS:
-        return None
+        return Leveling(None, None, SILENCE_LUFS, found.peak_db)
     plain = wanted - found.lufs
     if found.peak_db + plain <= CEILING_DB:
-        return Level(plain, is_limited=False)
-    gain = gain_for(found, wanted)
+        return Leveling(Level(plain, is_limited=False), found.lufs, wanted, found.peak_db)
+    gain, more_lost = gain_for(found, wanted), 0.0
     if gain - plain > FORESEEN_DB:
         again = heard_at(Level(gain, is_limited=True))
         if again.lufs is not None:
-            gain = gain_for(found, wanted, more_lost=wanted - again.lufs)
-    return Level(gain, is_limited=True)
+            more_lost = found.lufs + gain - lost_lu(found, gain) - again.lufs
+            gain = gain_for(found, wanted, more_lost=more_lost)
+    reached = found.lufs + gain - lost_lu(found, gain) - more_lost
+    return Leveling(Level(gain, is_limited=True), found.lufs, reached, found.peak_db)
 
 
 def add_music(
@@ -114,20 +154,24 @@ def add_music(
     *,
     cancel: threading.Event | None,
     on_progress: OnProgress | None = None,
-) -> tuple[str, ...]:
-    """Put music under a silent film: looped or cut to its length, faded in and out; the picture is copied."""
+) -> str | None:
+    """Put music under a silent film: looped or cut to its length, faded in and out; the picture is copied.
+
+    Returns:
+        What was done about its loudness, in plain words.
+    """
 
     def chain(level: Level | None) -> Any:
         played = source(music, None, format_whitelist=MUSIC_FORMATS, stream_loop=-1)["a:0"]
         played = heard(played, 2, seconds, level, fade_s=FADE_S)
         return played.filter("afade", t="in", d=FADE_S)
 
-    level = None
+    leveling = None
     if loudness is not None:
-        level = leveled(chain, loudness, channels=2, item=music.name, seconds=seconds, cancel=cancel)
+        leveling = leveled(chain, loudness, channels=2, item=music.name, seconds=seconds, cancel=cancel)
     node = graph.output(
         graph.input(f"file:{silent.absolute()}")["v"],
-        chain(level),
+        chain(None if leveling is None else leveling.level),
         f"file:{part.absolute()}",
         **container,
         **{"c:v": "copy"},
@@ -136,4 +180,5 @@ def add_music(
     arguments = list(
         node.global_args("-hide_banner", "-v", "error", "-xerror").overwrite_output().compile(cmd=program())
     )
-    return run(arguments, item=music.name, seconds=seconds, cancel=cancel, on_progress=on_progress)
+    run(arguments, item=music.name, seconds=seconds, cancel=cancel, on_progress=on_progress)
+    return None if leveling is None or loudness is None else f"music: {leveling.reason(loudness)}"

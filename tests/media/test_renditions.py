@@ -18,7 +18,7 @@ from PIL import Image
 from airdate.errors import AirdateError, Refused, Transient
 from airdate.media.demo import make_demo_photos, make_demo_video
 from airdate.media.ffmpeg import program
-from airdate.media.normalize import normalize
+from airdate.media.normalize import listened, normalize
 from airdate.media.photos import read_photo
 from airdate.media.prepare import Prepared, decide, render, verify_kept
 from airdate.media.profile import Cover, Duration, Framing, Profile
@@ -267,7 +267,9 @@ def test_a_proof_can_be_cancelled(kept_film: Path, kind: PlanKind) -> None:
 def test_listening_can_be_cancelled(kept_film: Path, tmp_path: Path) -> None:
     cancel = threading.Event()
     cancel.set()
-    plan = replace(decide([kept_film], Profile(loudness=-14.0)), kind=PlanKind.AUDIO)
+    plan = replace(decide([kept_film], Profile()), kind=PlanKind.AUDIO, profile=Profile(loudness=-14.0))
+    with pytest.raises(Cancelled):
+        listened(plan, plan.seconds, cancel)
     with pytest.raises(Cancelled):
         normalize(plan, tmp_path / "out.mp4", on_progress=None, cancel=cancel)
     assert not (tmp_path / "out.mp4").exists()

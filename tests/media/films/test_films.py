@@ -221,25 +221,41 @@ SURROUND = ("-af", "pan=5.1|FL=c0|FR=c0|FC=c0|LFE=0.2*c0|BL=0.5*c0|BR=0.5*c0")
 
 
 @pytest.mark.parametrize(
-    ("name", "tone", "options"),
+    ("name", "tone", "options", "word"),
     [
-        ("quiet.mp4", "sine=1000:sample_rate=48000", AAC),
-        ("drums.mov", DRUMS, (*BEATEN, "-c:a", "pcm_s16le")),
-        ("surround.mkv", DRUMS, (*SURROUND, "-c:a", "flac")),
+        ("quiet.mp4", "sine=1000:sample_rate=48000", AAC, "loudness -21.1 → -14.0 LUFS"),
+        ("drums.mov", DRUMS, (*BEATEN, "-c:a", "pcm_s16le"), "loudness -34.2 → -14.0 LUFS"),
+        ("surround.mkv", DRUMS, (*SURROUND, "-c:a", "flac"), "loudness -16.3 → -14.0 LUFS"),
     ],
 )
-def test_loudness_is_brought_to_the_wanted_one(
-    make_film: MakeFilm, tmp_path: Path, name: str, tone: str, options: tuple[str, ...]
+def test_loudness_is_brought_to_the_wanted_one_and_then_left(
+    make_film: MakeFilm, tmp_path: Path, name: str, tone: str, options: tuple[str, ...], word: str
 ) -> None:
     film = make_film(name, *H264, *options, *CLEAN, tone=tone)
     done = rendered(film, tmp_path / "out.mp4", Profile(loudness=-14.0))
     assert done.plan.kind is PlanKind.AUDIO
+    assert [reason for reason in done.reasons if "loudness" in reason] == [word]
     listen = ["-map", "0:a", "-af", "ebur128=peak=true", "-f", "null", "-"]
     said = subprocess.run(
         [program(), "-nostdin", "-i", str(done.path), *listen], capture_output=True, text=True, check=True
     ).stderr
     assert float(said.rpartition("I:")[2].split()[0]) == pytest.approx(-14.0, abs=0.5)
     assert float(said.rpartition("Peak:")[2].split()[0]) <= -1.0
+    again = decide([done.path], Profile(loudness=-14.0))
+    assert (again.kind, "stays at -14" in again.reasons[-1]) == (PlanKind.KEEP, True)
+
+
+@pytest.mark.parametrize(
+    ("tone", "kind", "word"),
+    [
+        ("anullsrc=sample_rate=48000", PlanKind.KEEP, "the sound is silence, and stays so"),
+        ("sine=1000:sample_rate=48000", PlanKind.AUDIO, "-14.0 LUFS"),
+        ("aevalsrc='0.003*sin(880*PI*t)+0.9*lt(mod(t,0.5),0.002)':s=48000", PlanKind.AUDIO, "would have to be crushed"),
+    ],
+)
+def test_the_plan_says_what_becomes_of_the_loudness(make_film: MakeFilm, tone: str, kind: PlanKind, word: str) -> None:
+    plan = decide([make_film("said.mp4", *H264, *AAC, *CLEAN, tone=tone)], Profile(loudness=-14.0))
+    assert (plan.kind, [reason for reason in plan.reasons if word in reason]) == (kind, [plan.reasons[-1]])
 
 
 def damaged(film: Path, out: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -89,6 +90,7 @@ def test_music_is_looped_faded_and_ends_with_the_film(tmp_path: Path) -> None:
     profile = Profile(width=360, height=640, preset="ultrafast", music=music, loudness=-16.0)
     done = render(decide(photos_in(tmp_path, 2), profile), tmp_path / "show.mp4")
     assert form_faults(done.output) == []
+    assert re.fullmatch(r"music: loudness -\d+\.\d → -16\.0 LUFS", done.reasons[-1])
     assert done.output.sound is not None
     assert done.output.sound.end_s == pytest.approx(done.duration_s, abs=0.05)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0.jpg", "1.jpg", "show.mp4", "song.mp3"]
