@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import insert, update
 
 from airdate.engine import Engine
+from airdate.following import sweep
 from airdate.ledger import Ledger, accounts, posts
 from airdate.ledger.posts import Post
 from airdate.ledger.schema import accounts as accounts_table
@@ -29,6 +31,11 @@ BEGIN = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 SIZE = 1000
 STATUS_LIMIT = 30
 ALL_SCOPES = "user.info.basic,video.list,video.publish,video.upload"
+PUBLIC = Options(caption="hello", privacy=Privacy.PUBLIC)
+DRAFT = Options(caption="hello", mode=Mode.INBOX)
+COMPLETE = {"status": "PUBLISH_COMPLETE"}
+ID = 7500000000000000123
+"""More than 2^53."""
 
 
 @dataclass
@@ -248,3 +255,26 @@ def sent(
             )
         )
     return posts.get(ledger, post.id)
+
+
+def now_of(engine: Engine, post: Post) -> Post:
+    return posts.get(engine.ledger, post.id)
+
+
+def story(engine: Engine, post: Post) -> list[str]:
+    return [event.why for event in posts.story(engine.ledger, post.id)]
+
+
+def with_scopes(engine: Engine, *scopes: str) -> None:
+    with engine.ledger.write() as connection:
+        connection.execute(update(accounts_table).values(scopes=list(scopes)))
+
+
+def sweep_for(engine: Engine, clock: Clock, *, hours: float) -> None:
+    """A round each minute for so long; the minutes in which nothing is due are passed over."""
+    end = clock.now + timedelta(hours=hours)
+    while clock.now < end:
+        sweep(engine)
+        (post,) = posts.listed(engine.ledger)
+        wait = min(post.look_at or clock.now, end) - clock.now
+        clock.forward(minutes=max(1, math.ceil(wait / timedelta(minutes=1))))
