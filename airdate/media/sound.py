@@ -82,7 +82,8 @@ class Leveling:
         if self.reached < wanted - NEAR_LU:
             shy = f"{self.reached:.1f} LUFS, not {wanted:.1f}, for which its peaks would have to be crushed"
             return f"loudness {self.found:.1f} → {shy}"
-        return f"loudness {self.found:.1f} → {wanted:.1f} LUFS"
+        held = ", its peaks held down" if self.level is not None and self.level.is_limited else ""
+        return f"loudness {self.found:.1f} → {wanted:.1f} LUFS{held}"
 
 
 def heard(stream: Any, channels: int, seconds: float, level: Level | None, *, fade_s: float = 0.0) -> Any:

@@ -7,6 +7,7 @@ import pytest
 from airdate.media.sound import KEPT_PEAK_DB, NEAR_LU, SILENCE_LUFS, Level, Leveling
 
 LOUD = Leveling(Level(-5.0, is_limited=False), -9.0, -14.0, 0.0)
+HELD = Leveling(Level(0.9, is_limited=True), -14.2, -14.0, 0.0)
 CRUSHED = Leveling(Level(17.0, is_limited=True), -26.0, -17.5, 0.0)
 SILENT = Leveling(None, None, SILENCE_LUFS, -90.0)
 
@@ -15,6 +16,7 @@ SILENT = Leveling(None, None, SILENCE_LUFS, -90.0)
     ("leveling", "words"),
     [
         (LOUD, "loudness -9.0 → -14.0 LUFS"),
+        (HELD, "loudness -14.2 → -14.0 LUFS, its peaks held down"),
         (CRUSHED, "loudness -26.0 → -17.5 LUFS, not -14.0, for which its peaks would have to be crushed"),
         (SILENT, "loudness: the sound is silence, and stays so"),
     ],

@@ -224,7 +224,7 @@ SURROUND = ("-af", "pan=5.1|FL=c0|FR=c0|FC=c0|LFE=0.2*c0|BL=0.5*c0|BR=0.5*c0")
     ("name", "tone", "options", "word"),
     [
         ("quiet.mp4", "sine=1000:sample_rate=48000", AAC, "loudness -21.1 → -14.0 LUFS"),
-        ("drums.mov", DRUMS, (*BEATEN, "-c:a", "pcm_s16le"), "loudness -34.2 → -14.0 LUFS"),
+        ("drums.mov", DRUMS, (*BEATEN, "-c:a", "pcm_s16le"), "loudness -34.2 → -14.0 LUFS, its peaks held down"),
         ("surround.mkv", DRUMS, (*SURROUND, "-c:a", "flac"), "loudness -16.3 → -14.0 LUFS"),
     ],
 )
