@@ -17,6 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from downloading import Get
 
 from airdate.settings import Settings
 
@@ -138,6 +139,12 @@ def second_server() -> Iterator[FaultServer]:
 @pytest.fixture
 def settings(server: FaultServer, tmp_path: Path) -> Settings:
     return Settings(home=tmp_path / "home", allowed_origins=(server.origin,), _env_file=None)
+
+
+@pytest.fixture
+def get(server: FaultServer, settings: Settings, tmp_path: Path) -> Get:
+    """Download the server's film without really waiting."""
+    return Get(server, settings, tmp_path / "job")
 
 
 @pytest.fixture(scope="session")

@@ -2,109 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import ssl
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
-from upload_host import Fault, Host, answer, deaf, early, read, reset, say, stored_but_unanswered, take
+from upload_host import Fault, Host, answer, early, read, reset, say, stored_but_unanswered, take
+from uploading import NOW, PLAN, SIZE, WHOLE, Hooks, Stage
 
-from airdate.errors import NeedsPerson, Refused, Transient
+from airdate.errors import NeedsPerson, Transient
 from airdate.files import SealedFile, seal
-from airdate.tiktok import wire
 from airdate.tiktok.chunks import ChunkPlan
 from airdate.tiktok.upload import MAX_ATTEMPTS, Progress, UploadUrlDead, upload
-
-NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
-SIZE = 1_000_003
-PLAN = ChunkPlan(SIZE, 250_000, 4)
-WHOLE = ChunkPlan(SIZE, SIZE, 1)
-
-
-@dataclass
-class Hooks:
-    """Keeps everything it is told, in order; answers with the host's own count."""
-
-    host: Host
-    calls: list[tuple[str, int]] = field(default_factory=list)
-    fence: Callable[[int], None] = lambda first: None
-    progress: Callable[[], Progress] | None = None
-
-    def before_send(self, first: int) -> None:
-        self.calls.append(("send", first))
-        self.fence(first)
-
-    def before_last(self) -> None:
-        self.calls.append(("last", len(self.host.puts)))
-
-    def unrefused(self) -> None:
-        self.calls.append(("out", len(self.host.puts)))
-
-    def acknowledged(self, uploaded: int) -> None:
-        self.calls.append(("has", uploaded))
-
-    def ask_progress(self) -> Progress:
-        self.calls.append(("ask", 0))
-        if self.progress:
-            return self.progress()
-        return Progress(len(self.host.film), finished=len(self.host.film) == self.host.total)
-
-    def told(self, name: str) -> list[int]:
-        return [number for call, number in self.calls if call == name]
-
-
-@pytest.fixture
-def film(tmp_path: Path) -> SealedFile:
-    path = tmp_path / "film.mp4"
-    path.write_bytes(os.urandom(SIZE))
-    return seal(path)
-
-
-@dataclass
-class Stage:
-    """One upload to one host, on a clock that moves only when somebody waits."""
-
-    film: SealedFile
-    host: Host
-    hooks: Hooks
-    waits: list[float] = field(default_factory=list)
-
-    def now(self) -> datetime:
-        return NOW + timedelta(seconds=sum(self.waits))
-
-    def upload(
-        self, plan: ChunkPlan = PLAN, start: int = 0, minutes: float = 59, *, was_committed: bool = False
-    ) -> None:
-        upload(
-            self.film,
-            plan,
-            self.host.url,
-            start=start,
-            deadline=NOW + timedelta(minutes=minutes),
-            hooks=self.hooks,
-            pause=self.waits.append,
-            now=self.now,
-            was_committed=was_committed,
-        )
-
-    @property
-    def is_complete(self) -> bool:
-        return bytes(self.host.film) == self.film.path.read_bytes()
-
-
-@pytest.fixture
-def stage(film: SealedFile) -> Stage:
-    with Host(SIZE) as host:
-        yield Stage(film, host, Hooks(host))
 
 
 def test_every_chunk_is_sent_once_with_exactly_the_three_headers(stage: Stage) -> None:
@@ -316,63 +225,6 @@ def test_a_refusal_in_the_middle_of_a_large_body_is_read_as_that(tmp_path: Path,
         assert stage.hooks.told("ask") == []
 
 
-@pytest.fixture
-def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
-    """A server's side of TLS with a certificate of its own, which the upload is made to trust."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "upload host")])
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(datetime.now(UTC) - timedelta(days=1))
-        .not_valid_after(datetime.now(UTC) + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path / "host.pem"
-    path.write_bytes(
-        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + certificate.public_bytes(Encoding.PEM)
-    )
-    monkeypatch.setattr(wire.httpx, "create_ssl_context", lambda **_: ssl.create_default_context(cafile=path))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(path)
-    return context
-
-
-@pytest.mark.parametrize("fault", [None, early(416, 200_000), reset(5_000_000), stored_but_unanswered])
-def test_all_that_holds_under_tls(tmp_path: Path, tls: ssl.SSLContext, fault: Fault | None) -> None:
-    path = tmp_path / "film.mp4"
-    path.write_bytes(os.urandom(24_000_000))
-    with Host(24_000_000, faults=[fault], tls=tls) as host:
-        stage = Stage(seal(path), host, Hooks(host))
-        stage.upload(ChunkPlan(24_000_000, 12_000_000, 2))
-        assert stage.is_complete
-
-
-def test_a_403_in_mid_body_is_read_under_tls(tmp_path: Path, tls: ssl.SSLContext) -> None:
-    path = tmp_path / "film.mp4"
-    path.write_bytes(bytes(24_000_000))
-    # A host that closes on unread bytes resets the connection, and the reset may overtake its answer; then the
-    # next attempt reads it.
-    with Host(24_000_000, faults=[early(403, 200_000) for _ in range(5)], tls=tls) as host:
-        stage = Stage(seal(path), host, Hooks(host))
-        with pytest.raises(UploadUrlDead) as dead:
-            stage.upload(ChunkPlan.for_size(24_000_000))
-        assert dead.value.code == "http_403"
-
-
-def test_a_certificate_nobody_vouches_for_gets_no_byte(
-    tmp_path: Path, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(wire.httpx, "create_ssl_context", lambda **_: ssl.create_default_context())
-    path = tmp_path / "film.mp4"
-    path.write_bytes(bytes(1000))
-    with Host(1000, tls=tls) as host:
-        stage = Stage(seal(path), host, Hooks(host))
-        with pytest.raises(Transient, match="CERTIFICATE_VERIFY_FAILED"):
-            stage.upload(ChunkPlan.for_size(1000))
-        assert host.puts == []
-
-
 def test_a_success_before_the_end_of_the_body_is_not_believed(tmp_path: Path) -> None:
     path = tmp_path / "film.mp4"
     path.write_bytes(bytes(24_000_000))
@@ -410,130 +262,6 @@ def test_other_refusals_stop_at_once(stage: Stage, status: int, code: str) -> No
         stage.upload()
     assert refused.value.code == code
     assert len(stage.host.puts) == 1
-
-
-def test_no_wait_ends_after_the_deadline(stage: Stage) -> None:
-    stage.host.faults = [answer(503)] * 99
-    with pytest.raises(UploadUrlDead) as dead:
-        stage.upload(minutes=0.001 / 60)
-    assert dead.value.code == "upload_url_lapsed"
-    assert sum(stage.waits) < 0.001
-
-
-def test_nothing_is_sent_after_the_deadline(stage: Stage) -> None:
-    with pytest.raises(UploadUrlDead):
-        stage.upload(minutes=-1)
-    assert stage.host.puts == []
-    assert stage.hooks.calls == []
-
-
-def test_a_host_that_does_not_read_is_given_up(stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "NO_PROGRESS_S", 1.0)
-    path = tmp_path / "large.mp4"
-    path.write_bytes(bytes(24_000_000))
-    with Host(24_000_000, faults=[deaf]) as host:
-        stage = Stage(seal(path), host, Hooks(host))
-        stage.upload(ChunkPlan.for_size(24_000_000))
-        assert stage.is_complete
-
-
-def test_a_host_that_never_answers_is_asked_about(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    def silent(host: Host, connection: object, put: object) -> bool:
-        read(connection, put)
-        host.film += put.body
-        return deaf(host, connection, put)
-
-    monkeypatch.setattr(wire, "NO_PROGRESS_S", 1.0)
-    stage.host.faults = [silent]
-    stage.upload(WHOLE)
-    assert len(stage.host.puts) == 1
-    assert stage.hooks.told("ask") == [0]
-
-
-def test_an_attempt_that_drips_ends_by_its_whole_time(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    def drips(host: Host, connection: object, put: object) -> bool:
-        read(connection, put)
-        while not host.closing.wait(0.02):
-            connection.sendall(b"H")
-        return False
-
-    monkeypatch.setattr(wire, "NO_PROGRESS_S", 1.0)
-    monkeypatch.setattr(wire, "SECONDS_PER_MB", 0.1)
-    stage.host.faults = [drips]
-    stage.upload(WHOLE)
-    assert stage.is_complete
-    assert len(stage.host.puts) == 2
-
-
-def change(film: SealedFile) -> None:
-    with film.path.open("r+b") as writing:
-        writing.seek(10)
-        writing.write(b"changed")
-
-
-def test_a_film_changed_between_chunks_never_gets_its_last_block(stage: Stage) -> None:
-    stage.hooks.fence = lambda first: change(stage.film) if first == 500_000 else None
-    with pytest.raises(Refused) as refused:
-        stage.upload()
-    assert refused.value.code == "file_changed"
-    assert stage.hooks.told("last") == []
-    assert len(stage.host.film) == 500_000
-
-
-def test_a_film_changed_in_mid_chunk_never_gets_its_last_block(tmp_path: Path) -> None:
-    """The host reads half of the only chunk, the film changes, the host reads on: the end does not come."""
-    path = tmp_path / "film.mp4"
-    path.write_bytes(bytes(24_000_000))
-    film = seal(path)
-
-    def changes(host: Host, connection: object, put: object) -> bool:
-        read(connection, put, 12_000_000)
-        change(film)
-        read(connection, put)
-        assert len(put.body) < 24_000_000
-        return False
-
-    with Host(24_000_000, faults=[changes]) as host:
-        stage = Stage(film, host, Hooks(host))
-        with pytest.raises(Refused):
-            stage.upload(ChunkPlan.for_size(24_000_000))
-        assert not host.film
-        assert len(host.puts) == 1
-
-
-def test_a_hard_link_made_meanwhile_stops_nothing(stage: Stage) -> None:
-    link = stage.film.path.with_name("link.mp4")
-    stage.hooks.fence = lambda first: link.hardlink_to(stage.film.path) if first == 500_000 else None
-    stage.upload()
-    assert stage.is_complete
-
-
-class LostError(Exception):
-    """The lease is another worker's."""
-
-
-def lose(at_call: int) -> Callable[[int], None]:
-    calls = iter(range(100))
-
-    def fence(first: int) -> None:
-        if next(calls) == at_call:
-            raise LostError
-
-    return fence
-
-
-def test_who_lost_the_lease_sends_nothing_more(stage: Stage) -> None:
-    stage.hooks.fence = lose(2)
-    with pytest.raises(LostError):
-        stage.upload()
-    assert [put.range[0] for put in stage.host.puts] == [0, 250_000]
-
-
-def test_who_lost_the_lease_during_the_last_chunk_does_not_finish_it(stage: Stage) -> None:
-    stage.hooks.fence = lose(1)
-    with pytest.raises(LostError):
-        stage.upload(WHOLE)
-    assert not stage.host.film
 
 
 @pytest.mark.parametrize("finished", [True, False])
