@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from consenting import add_creator
 from cryptography.fernet import Fernet
 from ledger_making import plan_post
 from sqlalchemy import create_engine, update
@@ -28,7 +29,7 @@ from airdate.ledger.grants import Kept
 from airdate.ledger.schema import accounts as accounts_table
 from airdate.ledger.schema import posts as posts_table
 from airdate.media.ffmpeg import build
-from airdate.post import Mode, PostState
+from airdate.post import PostState
 from airdate.sandbox.running import RunningSandbox
 
 pytestmark = pytest.mark.e2e
@@ -49,20 +50,8 @@ def sandbox(running: RunningSandbox, home: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("AIRDATE_TIKTOK_API_URL", running.addresses.api)
     monkeypatch.setattr(machine, "LEAST_FREE", 1)
     monkeypatch.chdir(home)
-    grant = running.control.grant("demo")
     with Engine.open() as engine:
-        accounts.add(
-            engine.ledger,
-            name="demo",
-            api_url=running.addresses.api,
-            client_key=grant["client_key"],
-            open_id=grant["open_id"],
-            client_secret=grant["client_secret"],
-            refresh_token=grant["refresh_token"],
-            audited=False,
-            mode=Mode.DIRECT,
-            privacy=None,
-        )
+        add_creator(engine.ledger, running)
     return running
 
 

@@ -6,13 +6,13 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from consenting import add_creator
 
 from airdate.commands.doctor import meet
 from airdate.engine import Engine
 from airdate.errors import NeedsPerson, WrongUsage
 from airdate.first_contact import RECORD, first_contact
 from airdate.ledger import Ledger, accounts, posts
-from airdate.post import Mode
 from airdate.sandbox.running import RunningSandbox
 from airdate.settings import Settings
 from airdate.store import Store
@@ -43,19 +43,7 @@ def engine(settings: Settings, sandbox: RunningSandbox) -> Iterator[Engine]:
         }
     )
     opened = Engine(pointed, Ledger.open(pointed), Store(pointed.store), lambda _seconds: None)
-    grant = sandbox.control.grant("demo")
-    accounts.add(
-        opened.ledger,
-        name="demo",
-        api_url=pointed.tiktok_api_url,
-        client_key=grant["client_key"],
-        open_id=grant["open_id"],
-        client_secret=grant["client_secret"],
-        refresh_token=grant["refresh_token"],
-        audited=False,
-        mode=Mode.DIRECT,
-        privacy=None,
-    )
+    add_creator(opened.ledger, sandbox)
     yield opened
     opened.close()
 

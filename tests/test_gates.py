@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import random
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -13,6 +11,8 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from consenting import add_creator
+from staging import filled, make_film
 
 from airdate import brake, decisions, gates, steps
 from airdate.calendar import tick
@@ -21,7 +21,6 @@ from airdate.freeze import traffic
 from airdate.intake import command_consent, intake
 from airdate.ledger import Ledger, accounts, caps, posts, submissions, switches
 from airdate.ledger.posts import Post
-from airdate.media.ffmpeg import program
 from airdate.post import LatePolicy, Mode, Options, PostState, Privacy, SubmissionState
 from airdate.sandbox.running import RunningSandbox
 from airdate.settings import Settings
@@ -43,28 +42,13 @@ def sandbox() -> Iterator[RunningSandbox]:
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A film that goes out as it is, in one chunk."""
-    path = tmp_path_factory.mktemp("film") / "film.mp4"
-    tags = "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709,format=yuv420p"
-    subprocess.run(
-        [
-            *[program(), "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=720x1280:rate=30:duration=3"],
-            *["-vf", tags, "-c:v", "libx264", "-preset", "ultrafast", "-movflags", "+faststart"],
-            *["-map_metadata", "-1", str(path)],
-        ],
-        check=True,
-        stdin=subprocess.DEVNULL,
-    )
-    return path
+    return make_film(tmp_path_factory.mktemp("film") / "film.mp4")
 
 
 @pytest.fixture(scope="module")
 def large_film(film: Path) -> Path:
     """The same in seven chunks."""
-    path = film.with_name("large.mp4")
-    room = 70_000_000 - film.stat().st_size
-    noise = random.Random(2).randbytes(1_000_000) * (room // 1_000_000 + 1)
-    path.write_bytes(film.read_bytes() + room.to_bytes(4) + b"free" + noise[: room - 8])
-    return path
+    return filled(film, 70_000_000, film.with_name("large.mp4"))
 
 
 @dataclass
@@ -144,19 +128,7 @@ def airdate(sandbox: RunningSandbox, settings: Settings, film: Path) -> Iterator
     ledger.now = made.now
     made.engine = replace(made.engine, pause=made.pause)
     for name, (creator, app) in CREATORS.items():
-        grant = sandbox.control.grant(creator, app=app)
-        accounts.add(
-            ledger,
-            name=name,
-            api_url=sandbox.addresses.api,
-            client_key=grant["client_key"],
-            open_id=grant["open_id"],
-            client_secret=grant["client_secret"],
-            refresh_token=grant["refresh_token"],
-            audited=False,
-            mode=Mode.DIRECT,
-            privacy=None,
-        )
+        add_creator(ledger, sandbox, name, creator=creator, app=app)
     yield made
     assert sandbox.control.broken() == []
     ledger.close()

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from consenting import add_creator
 from moderating import Clock
 from sqlalchemy import update
 
@@ -15,7 +16,6 @@ from airdate.engine import Engine
 from airdate.keeping import keep
 from airdate.ledger import Ledger, accounts
 from airdate.ledger.schema import accounts as accounts_table
-from airdate.post import Mode
 from airdate.sandbox.running import RunningSandbox
 from airdate.settings import Settings
 from airdate.store import Store
@@ -51,19 +51,7 @@ def engine(settings: Settings, sandbox: RunningSandbox, clock: Clock) -> Iterato
 
 
 def add(engine: Engine, sandbox: RunningSandbox, name: str) -> None:
-    grant = sandbox.control.grant("demo" if name == "demo" else "public")
-    accounts.add(
-        engine.ledger,
-        name=name,
-        api_url=engine.settings.tiktok_api_url,
-        client_key=grant["client_key"],
-        open_id=grant["open_id"],
-        client_secret=grant["client_secret"],
-        refresh_token=grant["refresh_token"],
-        audited=False,
-        mode=Mode.DIRECT,
-        privacy=None,
-    )
+    add_creator(engine.ledger, sandbox, name, creator="demo" if name == "demo" else "public")
 
 
 def ends(engine: Engine, name: str = "demo") -> timedelta:

@@ -9,24 +9,25 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from consenting import add_creator
+from dying import Killed, dying_at
 from PIL import Image
 from pull_server import PullServer, serving
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection
 
 from airdate import decisions, pull_store, steps
 from airdate.engine import Engine
 from airdate.errors import NeedsPerson, Transient
 from airdate.intake import command_consent, intake
-from airdate.ledger import Ledger, accounts, posts, submissions, switches
+from airdate.ledger import Ledger, posts, submissions, switches
 from airdate.ledger.posts import Post
-from airdate.ledger.schema import posts as posts_table
 from airdate.ledger.submissions import Submission
 from airdate.post import Form, Mode, Options, PostState, Privacy, SubmissionState, Transfer
 from airdate.sandbox.running import RunningSandbox
@@ -76,19 +77,7 @@ def airdate(sandbox: RunningSandbox, settings: Settings, web: PullServer, tmp_pa
     )
     engine = Engine(pointed, Ledger.open(pointed), Store(pointed.store), lambda seconds: time.sleep(seconds / 100))
     with engine:
-        grant = sandbox.control.grant("demo")
-        accounts.add(
-            engine.ledger,
-            name="demo",
-            api_url=sandbox.addresses.api,
-            client_key=grant["client_key"],
-            open_id=grant["open_id"],
-            client_secret=grant["client_secret"],
-            refresh_token=grant["refresh_token"],
-            audited=False,
-            mode=Mode.DIRECT,
-            privacy=None,
-        )
+        add_creator(engine.ledger, sandbox)
         yield engine
 
 
@@ -268,36 +257,6 @@ class Command:
             [*self.line, *more], env=self.environment, capture_output=True, text=True, timeout=120, check=False
         )
         return done.returncode, json.loads(done.stdout)
-
-
-class Killed(BaseException):
-    """The process died here."""
-
-
-@contextmanager
-def dying_at(engine: Engine, number: int, *, after: bool) -> Iterator[None]:
-    """Let the process die at its n-th write to the ledger, before or after it; nothing is written from then on."""
-    real, count = engine.ledger.write, 0
-
-    @contextmanager
-    def write(*, durable: bool = True) -> Iterator[Connection]:
-        nonlocal count
-        count += 1
-        if count > number or (count == number and not after):
-            raise Killed
-        with real(durable=durable) as connection:
-            yield connection
-        if count == number:
-            raise Killed
-
-    engine.ledger.write = write  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        engine.ledger.write = real  # type: ignore[method-assign]
-        with real() as connection:
-            # The system tells a dead process's lease by its number; this one only played dead.
-            connection.execute(update(posts_table).values(lease_owner=None))
 
 
 @pytest.mark.parametrize("after", [False, True])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import random
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -12,15 +11,16 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, update
+from consenting import add_creator
+from dying import Killed, dying_at
+from staging import filled, make_film
 
 from airdate import decisions, publishing, steps
 from airdate.engine import Engine
 from airdate.errors import NeedsPerson
 from airdate.intake import command_consent, intake
-from airdate.ledger import Ledger, accounts, posts, submissions
+from airdate.ledger import Ledger, posts, submissions
 from airdate.ledger.posts import Post
-from airdate.ledger.schema import posts as posts_table
 from airdate.media.ffmpeg import program
 from airdate.post import Mode, Options, PostState, Privacy, SubmissionState
 from airdate.sandbox.running import RunningSandbox
@@ -42,28 +42,13 @@ def sandbox() -> Iterator[RunningSandbox]:
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A film that goes out as it is."""
-    path = tmp_path_factory.mktemp("film") / "film.mp4"
-    tags = "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709,format=yuv420p"
-    subprocess.run(
-        [
-            *[program(), "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=720x1280:rate=30:duration=3"],
-            *["-vf", tags, "-c:v", "libx264", "-preset", "ultrafast", "-movflags", "+faststart"],
-            *["-map_metadata", "-1", str(path)],
-        ],
-        check=True,
-        stdin=subprocess.DEVNULL,
-    )
-    return path
+    return make_film(tmp_path_factory.mktemp("film") / "film.mp4")
 
 
 @pytest.fixture(scope="module")
 def large_film(film: Path) -> Path:
     """The same film in seven chunks, each with bytes of its own, so that a splice would show in the hash."""
-    path = film.with_name("large.mp4")
-    room = CHUNKED - film.stat().st_size
-    noise = random.Random(1).randbytes(1_000_000) * (room // 1_000_000 + 1)
-    path.write_bytes(film.read_bytes() + room.to_bytes(4) + b"free" + noise[: room - 8])
-    return path
+    return filled(film, CHUNKED, film.with_name("large.mp4"))
 
 
 @pytest.fixture
@@ -72,19 +57,7 @@ def airdate(sandbox: RunningSandbox, settings: Settings) -> Iterator[Engine]:
     sandbox.control.reset()
     sandbox.control.settings(processing_seconds=0)
     with opened(settings, sandbox) as engine:
-        grant = sandbox.control.grant("demo")
-        accounts.add(
-            engine.ledger,
-            name="demo",
-            api_url=sandbox.addresses.api,
-            client_key=grant["client_key"],
-            open_id=grant["open_id"],
-            client_secret=grant["client_secret"],
-            refresh_token=grant["refresh_token"],
-            audited=False,
-            mode=Mode.DIRECT,
-            privacy=None,
-        )
+        add_creator(engine.ledger, sandbox)
         yield engine
 
 
@@ -201,36 +174,6 @@ def test_a_refused_last_chunk_is_given_up_only_when_none_may_arrive_any_more(
         else ("http_400", PostState.HELD, SubmissionState.ABANDONED)
     )
     assert not is_loose or post.not_before == last.url_dead_at
-
-
-class Killed(BaseException):
-    """The process died here."""
-
-
-@contextmanager
-def dying_at(engine: Engine, number: int, *, after: bool) -> Iterator[None]:
-    """Let the process die at its n-th write to the ledger, before or after it; nothing is written from then on."""
-    real, count = engine.ledger.write, 0
-
-    @contextmanager
-    def write(*, durable: bool = True) -> Iterator[Connection]:
-        nonlocal count
-        count += 1
-        if count > number or (count == number and not after):
-            raise Killed
-        with real(durable=durable) as connection:
-            yield connection
-        if count == number:
-            raise Killed
-
-    engine.ledger.write = write  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        engine.ledger.write = real  # type: ignore[method-assign]
-        with real() as connection:
-            # The system tells a dead process's lease by its number; this one only played dead.
-            connection.execute(update(posts_table).values(lease_owner=None))
 
 
 @pytest.mark.parametrize("after", [False, True])

@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 from approval_making import SECRET
+from consenting import add_creator
 from hook_running import running
 from moderating import sent
 from pydantic import SecretStr
@@ -18,7 +19,7 @@ from airdate.engine import Engine
 from airdate.gateway.tiktok import heed_all
 from airdate.ledger import Ledger, accounts, posts
 from airdate.ledger.posts import Post
-from airdate.post import Mode, Options, PostState, Privacy
+from airdate.post import Options, PostState, Privacy
 from airdate.sandbox.running import RunningSandbox
 from airdate.settings import Settings
 from airdate.store import Store
@@ -37,19 +38,7 @@ def engine(home: Path, sandbox: RunningSandbox) -> Iterator[Engine]:
     """An engine whose account is the sandbox's public creator, as after its first refresh."""
     settings = Settings(home=home, webhook_secrets=(SecretStr(SECRET),), tiktok_api_url=sandbox.addresses.api)
     opened = Engine(settings, Ledger.open(settings), Store(settings.store))
-    grant = sandbox.control.grant("public")
-    accounts.add(
-        opened.ledger,
-        name="demo",
-        api_url=sandbox.addresses.api,
-        client_key=grant["client_key"],
-        open_id=grant["open_id"],
-        client_secret=grant["client_secret"],
-        refresh_token=grant["refresh_token"],
-        audited=True,
-        mode=Mode.DIRECT,
-        privacy=None,
-    )
+    add_creator(opened.ledger, sandbox, creator="public", audited=True)
     yield opened
     opened.close()
 

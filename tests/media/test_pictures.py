@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from consenting import add_creator
 from PIL import Image
 
 from airdate import previews, steps
 from airdate.engine import Engine
 from airdate.intake import command_consent, intake
-from airdate.ledger import accounts, posts
+from airdate.ledger import posts
 from airdate.media.drawing import COLUMNS_WIDE, GAP, LINE, PAIR_BOX, SHEET_WIDTH
 from airdate.media.ffmpeg import program
 from airdate.media.pictures import Pictures, picture_film, picture_photos
@@ -226,21 +227,9 @@ def test_what_cannot_be_drawn_is_said_and_stops_nothing(rendition: Prepared, tmp
 @pytest.fixture
 def engine(settings: Settings) -> Iterator[Engine]:
     with RunningSandbox() as sandbox:
-        grant = sandbox.control.grant("demo")
         chosen = settings.model_copy(update={"tiktok_api_url": sandbox.addresses.api})
         with Engine.open(chosen) as opened:
-            accounts.add(
-                opened.ledger,
-                name="demo",
-                api_url=sandbox.addresses.api,
-                client_key=grant["client_key"],
-                open_id=grant["open_id"],
-                client_secret=grant["client_secret"],
-                refresh_token=grant["refresh_token"],
-                audited=False,
-                mode=Mode.DIRECT,
-                privacy=None,
-            )
+            add_creator(opened.ledger, sandbox)
             yield opened
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import random
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -12,13 +13,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from consenting import add_creator
+
 from airdate import steps
 from airdate.engine import Engine
 from airdate.intake import command_consent, intake
-from airdate.ledger import Ledger, accounts, posts
+from airdate.ledger import Ledger, posts
 from airdate.ledger.posts import Post
 from airdate.media.ffmpeg import program
-from airdate.post import Mode, Options, PostState, Privacy
+from airdate.post import Options, PostState, Privacy
 from airdate.sandbox.running import RunningSandbox
 from airdate.settings import Settings
 from airdate.store import Store
@@ -45,6 +48,15 @@ def padded(film: Path, size: int, path: Path) -> Path:
     with path.open("wb") as file:
         file.write(content + (size - len(content)).to_bytes(4) + b"free")
         file.truncate(size)
+    return path
+
+
+def filled(film: Path, size: int, path: Path) -> Path:
+    """The film made `size` bytes long, by bytes that never repeat, so that a splice would show in the hash."""
+    content = film.read_bytes()
+    room = size - len(content)
+    noise = random.Random(1).randbytes(room - 8)
+    path.write_bytes(content + room.to_bytes(4) + b"free" + noise)
     return path
 
 
@@ -77,19 +89,7 @@ class Stage:
 
     def add_account(self, *, audited: bool = False) -> None:
         """Add the account `demo` with a fresh consent."""
-        grant = self.sandbox.control.grant("demo")
-        accounts.add(
-            self.engine.ledger,
-            name="demo",
-            api_url=self.sandbox.addresses.api,
-            client_key=grant["client_key"],
-            open_id=grant["open_id"],
-            client_secret=grant["client_secret"],
-            refresh_token=grant["refresh_token"],
-            audited=audited,
-            mode=Mode.DIRECT,
-            privacy=None,
-        )
+        add_creator(self.engine.ledger, self.sandbox, audited=audited)
 
     def record(self, *media: Path, **options: Any) -> Post:
         """Write a post of a film, or of photos, down."""

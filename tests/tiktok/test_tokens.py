@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from consenting import add_creator
 from ledger_making import plan_post
 from sqlalchemy import create_engine, event, update
 from sqlalchemy.exc import OperationalError
@@ -55,19 +56,7 @@ def pointed(ledger_settings: Settings, sandbox: RunningSandbox) -> Settings:
 @pytest.fixture
 def ledger(pointed: Settings, sandbox: RunningSandbox) -> Iterator[Ledger]:
     opened = Ledger.open(pointed)
-    grant = sandbox.control.grant("demo")
-    accounts.add(
-        opened,
-        name="demo",
-        api_url=pointed.tiktok_api_url,
-        client_key=grant["client_key"],
-        open_id=grant["open_id"],
-        client_secret=grant["client_secret"],
-        refresh_token=grant["refresh_token"],
-        audited=False,
-        mode=Mode.DIRECT,
-        privacy=None,
-    )
+    add_creator(opened, sandbox)
     yield opened
     opened.close()
 
