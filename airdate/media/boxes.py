@@ -66,9 +66,10 @@ class Boxes:
     used_bytes: int
     tracks: tuple[Track, ...]
 
-    def track(self, handler: str) -> Track | None:
-        """The first track of a kind, `vide` or `soun`."""
-        return next((track for track in self.tracks if track.handler == handler), None)
+    def track(self, number: int) -> Track | None:
+        """The track with an id, which is its stream's; None where it is not the only one."""
+        found = [track for track in self.tracks if track.id == number]
+        return found[0] if len(found) == 1 else None
 
 
 def read_boxes(path: Path) -> Boxes | None:

@@ -105,7 +105,7 @@ def listened(plan: Plan, seconds: float, cancel: threading.Event | None = None) 
     sound = probe.sound
     if sound is None or wanted is None or plan.leveling is not None or plan.kind not in _ANEW:
         return plan
-    voice = _timed(probe, sound, source(probe.path, probe.container)[str(sound.index)])
+    voice = _timed(sound, source(probe.path, probe.container)[str(sound.index)])
 
     def chain(level: Level | None) -> Any:
         return heard(voice, sound.channels, seconds, level, fade_s=_fade_s(plan))
@@ -141,7 +141,7 @@ def _command(
         anew = plan.kind in _ANEW
         options |= ENCODER if anew else {"c:a": "copy"}
         voice = original[str(sound.index)]
-        streams.append(_voiced(plan, sound, _timed(probe, sound, voice)) if anew else voice)
+        streams.append(_voiced(plan, sound, _timed(sound, voice)) if anew else voice)
     flags = [*_strictness(plan, picture, sound), *(() if hardware is None else hardware.flags)]
     if sound is not None and not sound.is_timed:
         flags += ["-copyts", "-start_at_zero"]  # else ffmpeg makes up for each jump by shifting the picture too
@@ -242,12 +242,11 @@ def _counted(probe: Probe, picture: Picture, stream: Any) -> Any:
     return stream.filter("setpts", f"round((N*{rate.denominator}/{rate.numerator}+{late:.6f})/TB)")
 
 
-def _timed(probe: Probe, sound: Sound, voice: Any) -> Any:
+def _timed(sound: Sound, voice: Any) -> Any:
     """The sound at its times, where ffmpeg does not tell them right."""
     if not sound.is_timed:
         return voice.filter("asetpts", "N/SR/TB")
-    track = None if probe.boxes is None else probe.boxes.track("soun")
-    if track is not None and track.hidden_lead_s > 0 and track.spread_s < SHORTEST_S:
+    if sound.is_trimmed:
         # ffmpeg 9 dates the first packet that is heard in part as if it were heard whole, up to 0.2 s too early. Where
         # there are holes it leaves out as much sound again, and what is left comes when it says.
         return voice.filter("asetpts", f"PTS-STARTPTS+{sound.start_s:.6f}/TB")

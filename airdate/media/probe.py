@@ -98,6 +98,7 @@ class Sound:
 
     Attributes:
         is_timed: the container's times of it go forward; else it begins with the picture, and is counted.
+        is_trimmed: an edit hides its beginning, and it has no holes in time.
         starts_whole: its first packet decodes; of a broadcast it may be the rest of one.
     """
 
@@ -109,6 +110,7 @@ class Sound:
     start_s: float
     end_s: float | None
     is_timed: bool
+    is_trimmed: bool
     starts_whole: bool
 
 

@@ -6,16 +6,16 @@ import os
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from itertools import islice, pairwise
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from airdate.errors import Refused
 from airdate.media import matroska
 from airdate.media.boxes import Boxes, read_boxes
-from airdate.media.packets import decodes, has_picture, shown_at
 from airdate.media.sps import is_progressive
-from airdate.media.tracks import EVEN_S, ROUNDED_S, Track, is_variable, spread
+from airdate.media.times import SoundTimes, Times, read_times
+from airdate.media.tracks import EVEN_S, ROUNDED_S
 
 if TYPE_CHECKING:
     import av
@@ -47,10 +47,6 @@ off, the frames are believed; DV, FLV and fragmented films name rates that they 
 
 TIMELESS = ("avi", "asf", "mxf")
 """Containers that FFmpeg tells only the times of decoding from."""
-
-MOST_BACK_S = 1.0
-"""How far an Ogg's sound may jump back. Its pages say when they end, and FFmpeg counts their packets back from there:
-of some files by so much that it shifts the picture too, to make up for it."""
 
 READ_BYTES = 256 * 1024
 """At a time."""
@@ -158,7 +154,7 @@ def _read_film(path: Path, name: str, head: bytes, boxes: Boxes | None) -> dict[
         "max_pixels": str(MAX_PIXELS),
         "threads": "1",
     }
-    if boxes is not None and not boxes.fragmented and (track := boxes.track("vide")) and track.entry == "avc1":
+    if boxes is not None and not boxes.fragmented and _shows_only_avc(boxes):
         options["skip_frame"] = "all"  # what FFmpeg would decode to find out, the index and the header tell
     try:
         with (
@@ -168,6 +164,10 @@ def _read_film(path: Path, name: str, head: bytes, boxes: Boxes | None) -> dict[
             return _film(path, name, head, container, boxes)
     except (FFmpegError, ValueError, OSError, ArithmeticError, LookupError, TypeError, AttributeError):
         raise _unreadable(name, "its content is of no kind we know") from None
+
+
+def _shows_only_avc(boxes: Boxes) -> bool:
+    return {track.entry for track in boxes.tracks if track.handler == "vide"} == {"avc1"}
 
 
 def nameless(path: Path) -> BinaryIO:
@@ -208,18 +208,17 @@ def _film(path: Path, name: str, head: bytes, container: InputContainer, boxes: 
         raise _undecodable(path, name, head, boxes)
     sounds = [s for s in container.streams.audio if s.codec_context is not None and s.codec_context.sample_rate > 0]
     sound = max(sounds, key=lambda s: bool(s.disposition & Disposition.default), default=None)
-    times = _times(container, video, sound, boxes)
+    times = read_times(container, video, sound, boxes)
     declared = container.duration / 1e6 if container.duration and 0 < container.duration < 2**62 else None
-    duration = times["end_s"] - times["start_s"]
+    duration = times.end_s - times.start_s
     if not 0 < duration < BELIEVED_S:
         raise _unreadable(name, "the times of its pictures make no sense")
     cut_off = _cut_off(path, head, boxes)
-    if cut_off is None and declared is not None and not times["indexed"] and times["last_s"] < 0.9 * declared - 1:
-        cut_off = f"it says that it lasts {declared:.2f} s, and {times['last_s']:.2f} s are there"
+    if cut_off is None and declared is not None and not times.is_indexed and times.last_s < 0.9 * declared - 1:
+        cut_off = f"it says that it lasts {declared:.2f} s, and {times.last_s:.2f} s are there"
     dolby = boxes.dolby_vision if boxes is not None else matroska.dolby_vision(head)
-    track = boxes.track("vide") if boxes is not None else None
+    track = boxes.track(video.id) if boxes is not None else None
     crop = track.crop if track is not None else matroska.crop(head)
-    heard = _sound(sound, times) if sound is not None and times["sound_end_s"] != times["sound_start_s"] else None
     return _facts(
         path,
         container.format.name,
@@ -228,7 +227,7 @@ def _film(path: Path, name: str, head: bytes, container: InputContainer, boxes: 
         streams=len(container.streams) + len(container.chapters()),
         cut_off=cut_off,
         picture={**_picture(video, look, times), "dolby_vision": dolby, "crop": crop},
-        sound=heard,
+        sound=_sound(sound, times.sound, boxes) if sound is not None and times.sound is not None else None,
         boxes=asdict(boxes) if boxes is not None else None,
     )
 
@@ -275,115 +274,13 @@ def _display_matrix(frame: av.VideoFrame) -> bytes:
     return bytes(data) if data is not None else b""
 
 
-def _times(
-    container: InputContainer, video: av.VideoStream, sound: av.AudioStream | None, boxes: Boxes | None
-) -> dict[str, Any]:
-    """When picture and sound begin and end, and how evenly the frames come: from the index, else from all packets."""
-    track = boxes.track("vide") if boxes is not None and not boxes.fragmented else None
-    if track is not None and track.samples > 1:
-        heard = boxes.track("soun") if boxes is not None and sound is not None else None
-        return _indexed(track, heard)
-    from av.error import FFmpegError  # noqa: PLC0415
-
-    ends: dict[int, float] = {}
-    starts: dict[int, float] = {}
-    shown: list[float] = []
-    keys: list[float] = []
-    first_is_key, step, back = True, 0.0, 0.0
-    heard_whole: bool | None = None
-    is_gif = container.format.name == "gif"
-    chosen = [video] if sound is None else [video, sound]
-    try:
-        container.seek(0, backward=True)
-    except FFmpegError:  # an FLV without a list of its key pictures finds none before its first
-        container.seek(0, backward=False)
-    try:
-        for packet in container.demux(*chosen):
-            time = shown_at(packet, video)
-            if time is None or not packet.size or (is_gif and shown and not has_picture(bytes(packet))):
-                continue
-            at = float(time * packet.time_base)
-            length = float((packet.duration or 0) * packet.time_base)
-            starts[packet.stream_index] = min(at, starts.get(packet.stream_index, at))
-            if packet.stream_index != video.index:
-                heard_whole = decodes(packet) if heard_whole is None else heard_whole
-                back = max(back, ends.get(packet.stream_index, at) - at)
-            ends[packet.stream_index] = max(at + length, ends.get(packet.stream_index, at))
-            if packet.stream_index == video.index:
-                if not shown:
-                    first_is_key = packet.is_keyframe
-                if packet.is_keyframe and not keys:
-                    keys.append(at)
-                shown.append(at)
-                step = length or step
-    except FFmpegError:
-        pass  # what could be read until there decides; a missing end shows in the length
-    shown.sort()
-    gaps = [later - sooner for sooner, later in pairwise(shown)]
-    middle = sorted(gaps)[len(gaps) // 2] if gaps else step
-    # Of three pictures of a still screen the middle gap may be the longest; the last one's own length is believed then.
-    end_s = max(ends.get(video.index, 0.0), shown[-1] + min(middle, step or middle)) if shown else 0.0
-    return {
-        "indexed": False,
-        "start_s": shown[0] if shown else 0.0,
-        "end_s": end_s,
-        # Matroska counts its length from 0 where its first picture comes later.
-        "last_s": max(ends.values(), default=0.0) - min(0.0, min(starts.values(), default=0.0)),
-        "fps": len(gaps) / sum(gaps) if sum(gaps) > 0 else 0.0,
-        "is_variable": is_variable(gaps),
-        "spread_s": spread(gaps),
-        "starts_whole": first_is_key and (not keys or not shown or keys[0] <= shown[0]),
-        "hidden_s": 0.0,
-        "edits": 0,
-        "is_turned": False,
-        **_heard(container, sound, starts, ends, shown, back),
-        "sound_starts_whole": heard_whole is not False,
-    }
-
-
-def _heard(
-    container: InputContainer,
-    sound: av.AudioStream | None,
-    starts: dict[int, float],
-    ends: dict[int, float],
-    shown: list[float],
-    back: float,
-) -> dict[str, Any]:
-    """When the sound begins and ends, if its times can be believed."""
-    if sound is None or sound.index not in starts:
-        return {"sound_start_s": 0.0, "sound_end_s": 0.0, "sound_is_timed": True}
-    if container.format.name == "ogg" and back > MOST_BACK_S:
-        return {"sound_start_s": shown[0] if shown else 0.0, "sound_end_s": None, "sound_is_timed": False}
-    return {"sound_start_s": starts[sound.index], "sound_end_s": ends[sound.index], "sound_is_timed": True}
-
-
-def _indexed(track: Track, heard: Track | None) -> dict[str, Any]:
-    return {
-        "indexed": True,
-        "start_s": track.start_s,
-        "end_s": track.end_s,
-        "last_s": track.end_s,
-        "fps": track.fps,
-        "is_variable": track.is_variable,
-        "spread_s": track.spread_s,
-        "starts_whole": track.starts_whole,
-        "hidden_s": max(track.hidden_lead_s, track.hidden_tail_s),
-        "edits": track.edits,
-        "is_turned": track.is_turned,
-        "sound_start_s": heard.start_s if heard is not None else 0.0,
-        "sound_end_s": heard.end_s if heard is not None else None,
-        "sound_is_timed": True,
-        "sound_starts_whole": True,
-    }
-
-
-def _picture(video: av.VideoStream, look: dict[str, Any], times: dict[str, Any]) -> dict[str, Any]:
+def _picture(video: av.VideoStream, look: dict[str, Any], times: Times) -> dict[str, Any]:
     context, frame = video.codec_context, look["frame"]
     told = frame if frame is not None else context
     pix_fmt = frame.format.name if frame is not None else context.pix_fmt
     sar = video.sample_aspect_ratio or context.sample_aspect_ratio
     named = [float(rate) for rate in (video.guessed_rate, video.average_rate, video.base_rate) if rate]
-    measured = times["fps"] or next(iter(named), 0.0)
+    measured = times.fps or next(iter(named), 0.0)
     likely = [rate for rate in named if abs(rate - measured) <= RATE_SLACK * measured]
     codec = context.codec.canonical_name
     is_webm_alpha = codec in ("vp8", "vp9") and video.metadata.get("alpha_mode") == "1"
@@ -396,21 +293,21 @@ def _picture(video: av.VideoStream, look: dict[str, Any], times: dict[str, Any])
         "height": frame.height if frame is not None else video.height,
         "sar": float(sar) if sar and 0.01 < sar < 100 else 1.0,
         "rotation": look["rotation"],
-        "is_turned": times["is_turned"] or look["rotation"] % 360 != 0 or _mirrors(look["matrix"]),
+        "is_turned": times.is_turned or look["rotation"] % 360 != 0 or _mirrors(look["matrix"]),
         "is_interlaced": look["is_interlaced"],
         "has_alpha": is_webm_alpha or (pix_fmt or "").startswith(_ALPHA),
         "fps": min(likely, key=lambda rate: abs(rate - measured), default=measured),
-        "is_variable": times["is_variable"],
-        "is_rounded": EVEN_S < times["spread_s"] < ROUNDED_S,
+        "is_variable": times.is_variable,
+        "is_rounded": EVEN_S < times.spread_s < ROUNDED_S,
         "matrix": _MATRICES.get(int(told.colorspace)) or _MATRICES.get(int(context.colorspace)),
         "primaries": _PRIMARIES.get(int(told.color_primaries)) or _PRIMARIES.get(int(context.color_primaries)),
         "transfer": _TRANSFERS.get(int(told.color_trc)) or _TRANSFERS.get(int(context.color_trc)),
         "range": _RANGES.get(int(told.color_range)) or _RANGES.get(int(context.color_range)),
-        "start_s": times["start_s"],
-        "end_s": times["end_s"],
-        "hidden_s": times["hidden_s"],
-        "edits": times["edits"],
-        "starts_whole": times["starts_whole"],
+        "start_s": times.start_s,
+        "end_s": times.end_s,
+        "hidden_s": times.hidden_s,
+        "edits": times.edits,
+        "starts_whole": times.starts_whole,
         "is_timed": video.container.format.name not in TIMELESS or not context.has_b_frames,
     }
 
@@ -423,18 +320,20 @@ def _mirrors(matrix: bytes) -> bool:
     return not (a > 0 and d > 0 and b == c == 0)
 
 
-def _sound(stream: av.AudioStream, times: dict[str, Any]) -> dict[str, Any]:
+def _sound(stream: av.AudioStream, times: SoundTimes, boxes: Boxes | None) -> dict[str, Any]:
     context = stream.codec_context
+    track = boxes.track(stream.id) if boxes is not None else None
     return {
         "index": stream.index,
         "codec": context.codec.canonical_name,
         "profile": context.profile,
         "channels": context.channels,
         "rate": context.sample_rate,
-        "start_s": times["sound_start_s"],
-        "end_s": times["sound_end_s"],
-        "is_timed": times["sound_is_timed"],
-        "starts_whole": times["sound_starts_whole"],
+        "start_s": times.start_s,
+        "end_s": times.end_s,
+        "is_timed": times.is_timed,
+        "is_trimmed": track is not None and track.is_trimmed,
+        "starts_whole": times.starts_whole,
     }
 
 

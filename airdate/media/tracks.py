@@ -22,6 +22,9 @@ Crop = tuple[int, int, int, int]
 
 WHOLE: Crop = (0, 0, 0, 0)
 
+SMALLEST_HOLE_S = 0.001
+"""Gaps between samples of sound differ by less where a clock rounds them."""
+
 NOT_PLAIN = 99
 """Stands for the number of edits when a list cannot be read or plays at another speed."""
 
@@ -53,6 +56,7 @@ class Track:
     """One track of an MP4, its times in seconds of the film.
 
     Attributes:
+        id: as its header says it, and FFmpeg of its stream; 0 without a header.
         handler: `vide`, `soun`, or what else it is.
         entry: name of its sample entry, such as `avc1`.
         samples: how many the tables list; 0 for a fragmented film.
@@ -70,6 +74,7 @@ class Track:
         last_byte: where its last chunk begins at least.
     """
 
+    id: int
     handler: str
     entry: str
     samples: int
@@ -85,6 +90,11 @@ class Track:
     is_variable: bool
     spread_s: float
     last_byte: int
+
+    @property
+    def is_trimmed(self) -> bool:
+        """Whether an edit hides its beginning, and none of its samples is followed by a hole in time."""
+        return self.hidden_lead_s > 0 and self.spread_s < SMALLEST_HOLE_S
 
 
 def read_track(leaves: Sequence[Leaf], movie_scale: int) -> Track:
@@ -107,6 +117,7 @@ def read_track(leaves: Sequence[Leaf], movie_scale: int) -> Track:
     keys = _numbers(bodies.get(b"stss", b""))
     first_key = (keys[0] - 1) if keys else 0
     return Track(
+        id=_id(bodies.get(b"tkhd", b"")),
         handler=bodies.get(b"hdlr", b"")[8:12].decode("latin-1"),
         entry=bodies.get(b"entry", b"").decode("latin-1"),
         samples=len(shown),
@@ -191,6 +202,11 @@ def _numbers(body: bytes, width: int = 4) -> list[int]:
 
 def _last_chunk(bodies: dict[bytes, bytes]) -> int:
     return max([*_numbers(bodies.get(b"stco", b"")), *_numbers(bodies.get(b"co64", b""), 8)], default=0)
+
+
+def _id(tkhd: bytes) -> int:
+    at = 20 if tkhd[:1] == b"\x01" else 12
+    return int.from_bytes(tkhd[at : at + 4])
 
 
 def _is_turned(tkhd: bytes) -> bool:

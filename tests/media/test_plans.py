@@ -70,6 +70,7 @@ def film(
         start_s=0.0,
         end_s=seconds,
         is_timed=True,
+        is_trimmed=False,
         starts_whole=True,
     )
     facts = {

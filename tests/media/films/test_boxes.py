@@ -14,7 +14,7 @@ from airdate.media.profile import MAX_BYTES, Profile
 from airdate.media.tracks import is_variable
 from airdate.post import PlanKind
 
-from .conftest import AAC, CLEAN, H264, MakeFilm, ffmpeg
+from .conftest import AAC, CLEAN, H264, TO_709, MakeFilm, ffmpeg
 
 pytestmark = pytest.mark.e2e
 
@@ -126,3 +126,22 @@ def test_no_edit_list_is_no_cut(make_film: MakeFilm) -> None:
 )
 def test_what_varies(gaps: list[float], varies: bool) -> None:
     assert is_variable(gaps) is varies
+
+
+def test_times_are_those_of_the_tracks_that_are_meant(tmp_path: Path) -> None:
+    """A preview of five pictures a second and a short second language come first, and neither is the default."""
+    film = tmp_path / "many.mp4"
+    seen = ("-f", "lavfi", "-i", "testsrc2=size=320x240:rate=5:duration=4")
+    meant = ("-f", "lavfi", "-i", "testsrc2=size=360x640:rate=30:duration=4")
+    sounds = ("-f", "lavfi", "-i", "sine=300:duration=1.5", "-f", "lavfi", "-i", "sine=440:duration=4")
+    order = ("-map", "0", "-map", "1", "-map", "2", "-map", "3")
+    marks = ("-disposition:v:0", "0", "-disposition:v:1", "default", "-disposition:a:0", "0")
+    options = ("-vf", TO_709, *H264, "-c:v:0", "mjpeg", *AAC, *marks, "-disposition:a:1", "default", *CLEAN)
+    ffmpeg(*seen, *meant, *sounds, *order, *options, str(film))
+    plan = decide([film], Profile())
+    assert plan.kind is PlanKind.REMUX, plan.reasons
+    picture, sound = plan.inputs[0].picture, plan.inputs[0].sound
+    assert picture is not None
+    assert sound is not None
+    assert (picture.codec, picture.fps, picture.end_s) == ("h264", 30, 4)
+    assert sound.end_s == pytest.approx(4, abs=0.05)
