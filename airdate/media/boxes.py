@@ -23,10 +23,18 @@ _ENCRYPTED = (b"encv", b"enca", b"drmi", b"drms", b"p608", b"pssh")
 _SAYS_NOTHING = {b"\xa9too", b"\xa9enc", b"\xa9swr", b"name", b"free", b"hnti", b"\0\0\0\0", b"hdlr"}
 """Metadata that may stay: who encoded it, and the names of handlers."""
 
+_PLAYS = (
+    {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pdin", b"iods"}
+    | {b"moof", b"mfra", b"sidx", b"ssix", b"styp", b"prft", b"emsg"},
+    {b"mvhd", b"trak", b"mvex", b"iods", b"udta", b"meta", b"free", b"skip", b"wide", b"pssh", b"prfl"},
+    {b"tkhd", b"tref", b"trgr", b"edts", b"mdia", b"udta", b"meta", b"free", b"skip", b"wide", b"tapt"}
+    | {b"load", b"clip", b"matt"},
+)
+"""Boxes of the file, of `moov` and of `trak` that say how to play the film. Any other may hold what a camera or an
+editor knows of it, such as a place: dashcams, XMP and the makers of cameras each have boxes of their own."""
+
 _MEDIA = (b"moov", b"mdat", b"moof")
 """Boxes without which something of the film is missing; rubbish behind its end is none."""
-
-_XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 
 DEEPEST = 12
 """Boxes nested deeper than any camera nests them are not followed."""
@@ -50,7 +58,7 @@ class Boxes:
         fragmented: the media comes in fragments.
         encrypted: a track is encrypted.
         dolby_vision: profile of its Dolby Vision record, if any.
-        has_metadata: something is there besides the encoder's name: a place, a date, a title, chapters, XMP.
+        has_metadata: something is there besides the encoder's name: a place, a date, a title, chapters, an unknown box.
         used_bytes: the file without its empty boxes.
         tracks: all tracks of any kind, in order.
     """
@@ -82,9 +90,7 @@ def read_boxes(path: Path) -> Boxes | None:
         names = [name for name, _, _ in top]
         moov = next(((start, end) for name, start, end in top if name == b"moov" and end <= size), None)
         leaves = list(_leaves(file, *moov)) if moov else []
-        says = any(leaf.name == b"said" for leaf in leaves) or any(
-            name == b"uuid" and _bytes(file, start, start + 16) == _XMP for name, start, _ in top
-        )
+        says = any(leaf.name == b"said" for leaf in leaves) or not _PLAYS[0].issuperset(names)
         brand = _bytes(file, 8, 12).decode("latin-1") if names[:1] == [b"ftyp"] else "qt  "
     movie_scale = next((leaf.timescale() for leaf in leaves if leaf.name == b"mvhd"), 0)
     tracks = tuple(read_track(group, movie_scale) for group in _by_track(leaves))
@@ -135,14 +141,13 @@ def _leaves(file: BinaryIO, start: int, end: int, track: int = 0, depth: int = 0
     for name, body, stop in _walk(file, start, end):
         if depth > DEEPEST:
             return
-        if name == b"trak":
+        if _says(file, depth, name, body, stop):
+            yield Leaf(b"said", track, b"")
+        elif name == b"trak":
             count += 1
             yield from _leaves(file, body, stop, count, depth + 1)
         elif name in _CONTAINERS:
             yield from _leaves(file, body, stop, track, depth + 1)
-        elif name in (b"udta", b"meta"):
-            if (_udta_says if name == b"udta" else _meta_says)(file, body, stop):
-                yield Leaf(b"said", track, b"")
         elif name == b"stsd":
             yield from _entries(file, body + 8, stop, track)
         elif name in _ENCRYPTED or name == b"mvex":
@@ -165,6 +170,15 @@ def _entries(file: BinaryIO, start: int, end: int, track: int) -> Iterator[Leaf]
                     yield Leaf(
                         name, track, _bytes(file, body + _SIZE_AT, body + _SIZE_AT + 4) + _bytes(file, inner, stop)
                     )
+
+
+def _says(file: BinaryIO, depth: int, name: bytes, start: int, end: int) -> bool:
+    """Whether a box below `moov` holds metadata, or may."""
+    if name == b"udta":
+        return _udta_says(file, start, end)
+    if name == b"meta":
+        return _meta_says(file, start, end)
+    return depth + 1 < len(_PLAYS) and name not in _PLAYS[depth + 1]
 
 
 def _udta_says(file: BinaryIO, start: int, end: int) -> bool:

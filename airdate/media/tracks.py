@@ -6,7 +6,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import accumulate, pairwise, repeat, takewhile
+from itertools import accumulate, chain, islice, pairwise, repeat, takewhile
 from math import floor
 from statistics import median
 
@@ -59,7 +59,7 @@ class Track:
         id: as its header says it, and FFmpeg of its stream; 0 without a header.
         handler: `vide`, `soun`, or what else it is.
         entry: name of its sample entry, such as `avc1`.
-        samples: how many the tables list; 0 for a fragmented film.
+        samples: how many the tables list; 0 for a fragmented film. One of PCM is a moment of it.
         start_s: when its first sample is shown.
         end_s: when its last one ends.
         edits: how many parts of the media its edit list shows; 0 without a list.
@@ -68,7 +68,7 @@ class Track:
         is_turned: its matrix turns or mirrors it.
         crop: what its clean aperture leaves out.
         starts_whole: its first sample is a key picture, and nothing is shown before it.
-        fps: samples a second.
+        fps: samples a second; of pictures alone, as is what varies.
         is_variable: whether the gaps between them differ visibly.
         spread_s: how much the longest gap between two of them is longer than the shortest.
         last_byte: where its last chunk begins at least.
@@ -100,35 +100,34 @@ class Track:
 def read_track(leaves: Sequence[Leaf], movie_scale: int) -> Track:
     """What the boxes of one track say; a table that is missing or damaged counts as empty."""
     bodies = {leaf.name: leaf.body for leaf in reversed(leaves)}
+    handler = bodies.get(b"hdlr", b"")[8:12].decode("latin-1")
     scale = max(1, next((leaf.timescale() for leaf in leaves if leaf.name == b"mdhd"), 0))
-    shown, media_end = _times(bodies.get(b"stts", b""), bodies.get(b"ctts", b""))
+    samples = _samples(bodies.get(b"stts", b""), bodies.get(b"ctts", b""), is_sound=handler == "soun")
     edits = _edits(bodies.get(b"elst", b""))
     parts = [edit for edit in edits if edit[1] >= 0]
     delay = sum(length for length, _, _ in takewhile(lambda edit: edit[1] < 0, edits))
-    first = min(shown, default=0)
     begins = parts[0][1] if parts else 0
-    start_s = delay / max(1, movie_scale) + max(0, first - begins) / scale
-    end_s = start_s + max(0, media_end - max(first, begins)) / scale
+    start_s = delay / max(1, movie_scale) + max(0, samples.first - begins) / scale
+    end_s = start_s + max(0, samples.end - max(samples.first, begins)) / scale
     tail_s = 0.0
     if parts and movie_scale and parts[0][0]:
         ends_s = delay / movie_scale + sum(length for length, _, _ in parts) / movie_scale
-        tail_s, end_s = max(0.0, end_s - ends_s), min(end_s, ends_s) if shown else ends_s
-    gaps = [(later - sooner) / scale for sooner, later in pairwise(sorted(shown))]
+        tail_s, end_s = max(0.0, end_s - ends_s), min(end_s, ends_s) if samples.count else ends_s
+    gaps = [gap / scale for gap in samples.gaps]
     keys = _numbers(bodies.get(b"stss", b""))
-    first_key = (keys[0] - 1) if keys else 0
     return Track(
         id=_id(bodies.get(b"tkhd", b"")),
-        handler=bodies.get(b"hdlr", b"")[8:12].decode("latin-1"),
+        handler=handler,
         entry=bodies.get(b"entry", b"").decode("latin-1"),
-        samples=len(shown),
+        samples=samples.count,
         start_s=start_s,
         end_s=end_s,
         edits=NOT_PLAIN if any(rate != 0x10000 for _, _, rate in parts) else len(parts),
-        hidden_lead_s=max(0, begins - first) / scale if parts else 0.0,
+        hidden_lead_s=max(0, begins - samples.first) / scale if parts else 0.0,
         hidden_tail_s=tail_s,
         is_turned=_is_turned(bodies.get(b"tkhd", b"")),
         crop=_crop(bodies.get(b"clap", b"")),
-        starts_whole=first_key == 0 and (not shown or shown[0] == first),
+        starts_whole=keys[:1] in ([], [1]) and samples.begins_first,
         fps=len(gaps) / sum(gaps) if sum(gaps) > 0 else 0.0,
         is_variable=is_variable(gaps),
         spread_s=spread(gaps),
@@ -161,22 +160,46 @@ def is_variable(gaps: Sequence[float]) -> bool:
     return differing > 0.02 * len(gaps) or max(gaps) > max(0.5, 4 * middle)
 
 
-def _times(stts: bytes, ctts: bytes) -> tuple[list[int], int]:
-    """When each sample is shown, in decoding order, and when the last one ends; all in units of the media."""
-    runs = _pairs(stts, ">II")
-    if sum(count for count, _ in runs) > MOST_SAMPLES:
-        return [], 0
+@dataclass(frozen=True, slots=True)
+class _Samples:
+    """When the samples of a track are shown, in units of its media.
+
+    Attributes:
+        first: when the earliest is shown.
+        end: when the last one ends.
+        gaps: between one and the next, in the order they are shown; of sound, each length that occurs.
+        begins_first: the first one in the file is the first to be shown.
+    """
+
+    count: int
+    first: int
+    end: int
+    gaps: list[int]
+    begins_first: bool
+
+
+_NONE = _Samples(0, 0, 0, [], begins_first=True)
+
+
+def _samples(stts: bytes, ctts: bytes, *, is_sound: bool) -> _Samples:
+    """What the tables say; sound in PCM has a sample for each of its 48,000 moments a second, and is not unrolled."""
+    runs = [(count, delta) for count, delta in _pairs(stts, ">II") if count]
+    total = sum(count for count, _ in runs)
+    if total == 0:
+        return _NONE
+    if is_sound:
+        last = len(runs) - 1
+        lengths = [delta for at, (count, delta) in enumerate(runs) if at < last or count > 1]
+        return _Samples(total, 0, sum(count * delta for count, delta in runs), lengths, begins_first=True)
+    if total > MOST_SAMPLES:
+        return _NONE
     steps = [step for count, delta in runs for step in repeat(delta, count)]
-    decoded = list(accumulate(steps, initial=0))
-    offsets = [
-        offset for count, delta in _pairs(ctts, ">Ii")[: len(steps)] for offset in repeat(delta, min(count, len(steps)))
-    ]
-    offsets += [0] * (len(steps) - len(offsets))
-    shown = [time + offset for time, offset in zip(decoded, offsets, strict=False)][: len(steps)]
-    if not shown:
-        return [], 0
-    last = max(range(len(shown)), key=shown.__getitem__)
-    return shown, shown[last] + steps[-1]
+    told = (offset for count, delta in _pairs(ctts, ">Ii") for offset in repeat(delta, count))
+    offsets = islice(chain(told, repeat(0)), total)
+    shown = [time + offset for time, offset in zip(accumulate(steps, initial=0), offsets, strict=False)]
+    in_order = sorted(shown)
+    gaps = [later - sooner for sooner, later in pairwise(in_order)]
+    return _Samples(total, in_order[0], in_order[-1] + steps[-1], gaps, begins_first=shown[0] == in_order[0])
 
 
 def _edits(elst: bytes) -> list[tuple[int, int, int]]:

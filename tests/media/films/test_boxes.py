@@ -14,7 +14,7 @@ from airdate.media.profile import MAX_BYTES, Profile
 from airdate.media.tracks import is_variable
 from airdate.post import PlanKind
 
-from .conftest import AAC, CLEAN, H264, TO_709, MakeFilm, ffmpeg
+from .conftest import AAC, CLEAN, H264, TO_709, MakeFilm, ffmpeg, rendered
 
 pytestmark = pytest.mark.e2e
 
@@ -145,3 +145,44 @@ def test_times_are_those_of_the_tracks_that_are_meant(tmp_path: Path) -> None:
     assert sound is not None
     assert (picture.codec, picture.fps, picture.end_s) == ("h264", 30, 4)
     assert sound.end_s == pytest.approx(4, abs=0.05)
+
+
+def with_box(film: Path, out: Path, within: str, box: bytes) -> Path:
+    """The film with one more box at the end of it, or of its `moov`, whose media must lie before that."""
+    data = bytearray(film.read_bytes())
+    at = len(data)
+    if within == "moov":
+        start = data.index(b"moov") - 4
+        at = start + int.from_bytes(data[start : start + 4])
+        data[start : start + 4] = (at - start + len(box)).to_bytes(4)
+    data[at:at] = box
+    out.write_bytes(data)
+    return out
+
+
+@pytest.mark.parametrize("name", [b"uuid", b"gps ", b"meta", b"udta", b"auth"])
+@pytest.mark.parametrize("within", ["file", "moov"])
+def test_a_box_that_may_tell_where_it_was_shot_does_not_go_out(
+    make_film: MakeFilm, tmp_path: Path, within: str, name: bytes
+) -> None:
+    film = make_film("last.mp4", *H264, *AAC, "-map_metadata", "-1")
+    body = b"\0\0\0\0\0\0\0\x10xml \0\0\0\0\0\0\0\0" if name == b"meta" else b"\0\0\0\x18\xa9xyz48.858222,2.2945"
+    place = body + b"GPS 48.858222,2.2945"
+    made = with_box(film, tmp_path / "told.mp4", within, (len(place) + 8).to_bytes(4) + name + place)
+    plan = decide([made], Profile())
+    assert plan.kind is PlanKind.REMUX
+    assert "place, date, device and title are taken out" in plan.reasons
+    assert b"48.858222" in made.read_bytes()
+    assert b"48.858222" not in rendered(made, tmp_path / "out.mp4").path.read_bytes()
+
+
+@pytest.mark.parametrize("seconds", [3.2, 60])
+def test_sound_of_a_sample_a_moment_is_heard_to_its_end(make_film: MakeFilm, tmp_path: Path, seconds: float) -> None:
+    pcm = (*H264, "-g", "60", "-c:a", "pcm_s16le", "-ar", "48000", "-use_editlist", "0")
+    film = make_film(f"pcm{seconds}.mov", *pcm, seconds=seconds, picture="color=c=gray:size=360x640:rate=30")
+    boxes = read_boxes(film)
+    assert boxes is not None
+    assert max(track.samples for track in boxes.tracks) == round(48_000 * seconds)
+    sound = rendered(film, tmp_path / "out.mp4").output.sound
+    assert sound is not None
+    assert sound.end_s == pytest.approx(seconds, abs=0.05)
