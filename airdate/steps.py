@@ -220,7 +220,9 @@ def prepare(
     if wants_photos and missing:
         photo_set.check_slideshow(plan.kind, names[0], post.options, missing)
     if plan.kind is PlanKind.KEEP:
-        rendition = _rendition(media.verify_kept(plan, cancel=cancel))
+        plan = media.proved(plan, cancel=cancel)
+    if plan.kind is PlanKind.KEEP:
+        rendition = _rendition(media.as_it_is(plan))
     else:
         key = rendition_key([original.sha256 for original in originals], rendition_facts(plan), plan.kind)
         rendition = _rendered(engine, key, plan, on_progress, cancel)

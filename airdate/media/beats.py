@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from airdate.media.ffmpeg import MUSIC_FORMATS
-from airdate.media.reader import nameless
+from airdate.media.opening import opened
 
 RATE = 8000
 HOP = 80
@@ -53,9 +53,8 @@ def _loudness(path: Path, seconds: float) -> list[float]:
     import av  # noqa: PLC0415  (what only counts needs no decoder)
 
     samples = array("h")
-    options = {"format_whitelist": MUSIC_FORMATS, "protocol_whitelist": "file"}
     try:
-        with nameless(path) as file, av.open(file, "r", options=options) as container:
+        with opened(path, formats=MUSIC_FORMATS) as container:
             resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
             for frame in container.decode(audio=0):
                 for piece in resampler.resample(frame):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from airdate.media.tracks import Leaf, Track, read_track
+from airdate.media.tracks import MOST_SAMPLES, Leaf, Track, read_track
 
 _HEADER = struct.Struct(">I4s")
 _CONTAINERS = {b"mdia", b"minf", b"stbl", b"edts"}
@@ -39,11 +39,17 @@ _MEDIA = (b"moov", b"mdat", b"moof")
 DEEPEST = 12
 """Boxes nested deeper than any camera nests them are not followed."""
 
-LARGEST_TABLE = 64 * 1024 * 1024
-"""A sample table larger than this is not read; ten minutes of film at 60 frames a second need under 1 MB."""
+MOST_BYTES = 64 * 1024 * 1024
+"""Of sample tables that are read; ten minutes of film at 60 frames a second need under 1 MB."""
 
 MOST_BOXES = 20_000
-"""Top-level boxes that are looked at: a fragmented film of ten minutes has some hundreds."""
+"""Boxes that are looked at, in the file and again in its index: a fragmented film of ten minutes has some hundreds."""
+
+MOST_TRACKS = 32
+"""Tracks that are looked at; FFmpeg is given no more."""
+
+_READ = {b"mvhd", b"tkhd", b"mdhd", b"hdlr", b"elst", b"stts", b"ctts", b"stss", b"stco", b"co64"}
+"""Boxes whose bodies are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +92,14 @@ def read_boxes(path: Path) -> Boxes | None:
     with path.open("rb") as file:
         if file.read(8)[4:8] not in _FIRST:
             return None
-        top = [box for box, _ in zip(_walk(file, 0, size), range(MOST_BOXES), strict=False)]
+        top = list(_Reader(file).walk(0, size))
         names = [name for name, _, _ in top]
         moov = next(((start, end) for name, start, end in top if name == b"moov" and end <= size), None)
-        leaves = list(_leaves(file, *moov)) if moov else []
-        says = any(leaf.name == b"said" for leaf in leaves) or not _PLAYS[0].issuperset(names)
-        brand = _bytes(file, 8, 12).decode("latin-1") if names[:1] == [b"ftyp"] else "qt  "
-    movie_scale = next((leaf.timescale() for leaf in leaves if leaf.name == b"mvhd"), 0)
-    tracks = tuple(read_track(group, movie_scale) for group in _by_track(leaves))
+        reader = _Reader(file)
+        leaves = list(_leaves(reader, *moov)) if moov else []
+        says = any(leaf.name == b"said" for leaf in leaves) or reader.is_worn_out or not _PLAYS[0].issuperset(names)
+        brand = reader.bytes(8, 12).decode("latin-1") if names[:1] == [b"ftyp"] else "qt  "
+    tracks = tuple(_tracks(leaves))
     return Boxes(
         brand=brand,
         moov_first=b"moov" in names and (b"mdat" not in names or names.index(b"moov") < names.index(b"mdat")),
@@ -108,6 +114,16 @@ def read_boxes(path: Path) -> Boxes | None:
     )
 
 
+def _tracks(leaves: list[Leaf]) -> Iterator[Track]:
+    """The tracks, whose samples are unrolled as far as a film of any length needs."""
+    movie_scale = next((leaf.timescale() for leaf in leaves if leaf.name == b"mvhd"), 0)
+    left = MOST_SAMPLES
+    for group in _by_track(leaves)[:MOST_TRACKS]:
+        track = read_track(group, movie_scale, most_samples=left)
+        left -= 0 if track.handler == "soun" else track.samples
+        yield track
+
+
 def _by_track(leaves: list[Leaf]) -> list[list[Leaf]]:
     groups: dict[int, list[Leaf]] = {}
     for leaf in leaves:
@@ -116,92 +132,116 @@ def _by_track(leaves: list[Leaf]) -> list[list[Leaf]]:
     return list(groups.values())
 
 
-def _walk(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Name, start of the body and end of each box between two offsets; stops where it makes no sense."""
-    while start + 8 <= end:
-        file.seek(start)
-        head = file.read(16)
-        if len(head) < 8:
-            return
-        length, name = _HEADER.unpack(head[:8])
-        body = start + 8
-        if length == 1:
-            length, body = int.from_bytes(head[8:16]), start + 16
-        elif length == 0:
-            length = end - start
-        if length < body - start:
-            return
-        yield name, body, start + length
-        start += length
+class _Reader:
+    """Reads boxes, and at most so many, and so much of them, as any real film has.
+
+    Attributes:
+        is_worn_out: there was more; what is left is not looked at.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._boxes, self._room = file, MOST_BOXES, MOST_BYTES
+        self.is_worn_out = False
+
+    def walk(self, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+        """Name, start of the body and end of each box between two offsets; stops where it makes no sense.
+
+        The last one may say that it ends farther off.
+        """
+        while start + 8 <= end:
+            self._file.seek(start)
+            head = self._file.read(16)
+            if len(head) < 8:
+                return
+            length, name = _HEADER.unpack(head[:8])
+            body = start + 8
+            if length == 1:
+                length, body = int.from_bytes(head[8:16]), start + 16
+            elif length == 0:
+                length = end - start
+            if length < body - start:
+                return
+            self._boxes -= 1
+            if self._boxes < 0:
+                self.is_worn_out = True
+                return
+            yield name, body, start + length
+            start += length
+
+    def bytes(self, start: int, end: int) -> bytes:
+        """What is between two offsets; nothing where it is too much."""
+        if end - start > self._room:
+            self.is_worn_out = True
+            return b""
+        self._file.seek(start)
+        data = self._file.read(max(0, end - start))
+        self._room -= len(data)
+        return data
 
 
-def _leaves(file: BinaryIO, start: int, end: int, track: int = 0, depth: int = 0) -> Iterator[Leaf]:
+def _leaves(reader: _Reader, start: int, end: int, track: int = 0, depth: int = 0) -> Iterator[Leaf]:
     """The boxes below `moov` that matter, with their bodies; metadata that says something is reported as `said`."""
     count = 0
-    for name, body, stop in _walk(file, start, end):
+    for name, body, far in reader.walk(start, end):
+        # A box that reaches over the end of the one around it would have what follows that one read once more.
+        stop = min(far, end)
         if depth > DEEPEST:
             return
-        if _says(file, depth, name, body, stop):
+        if _says(reader, depth, name, body, stop):
             yield Leaf(b"said", track, b"")
         elif name == b"trak":
             count += 1
-            yield from _leaves(file, body, stop, count, depth + 1)
+            yield from _leaves(reader, body, stop, count, depth + 1)
         elif name in _CONTAINERS:
-            yield from _leaves(file, body, stop, track, depth + 1)
+            yield from _leaves(reader, body, stop, track, depth + 1)
         elif name == b"stsd":
-            yield from _entries(file, body + 8, stop, track)
+            yield from _entries(reader, body + 8, stop, track)
         elif name in _ENCRYPTED or name == b"mvex":
             yield Leaf(name, track, b"")
-        elif len(name) == 4 and stop - body <= LARGEST_TABLE and stop <= end:
-            yield Leaf(name, track, _bytes(file, body, stop))
+        elif name in _READ and far <= end:
+            yield Leaf(name, track, reader.bytes(body, far))
 
 
-def _entries(file: BinaryIO, start: int, end: int, track: int) -> Iterator[Leaf]:
+def _entries(reader: _Reader, start: int, end: int, track: int) -> Iterator[Leaf]:
     """Each sample entry by its name, and a Dolby Vision record, a clean aperture or a protection scheme inside it."""
-    for entry, body, stop in _walk(file, start, min(end, start + LARGEST_TABLE)):
+    for entry, body, far in reader.walk(start, end):
         yield Leaf(b"entry", track, entry)
         if entry in _ENCRYPTED:
             yield Leaf(entry, track, b"")
         for skip in _CHILDREN_AT.values():
-            for name, inner, inner_stop in _walk(file, body + skip, stop):
-                if name in (b"dvcC", b"dvvC") and inner_stop - inner >= 5:
-                    yield Leaf(name, track, _bytes(file, inner, inner + 5))
+            for name, inner, stop in reader.walk(body + skip, min(far, end)):
+                if name in (b"dvcC", b"dvvC") and stop - inner >= 5:
+                    yield Leaf(name, track, reader.bytes(inner, inner + 5))
                 elif name == b"clap":
-                    yield Leaf(
-                        name, track, _bytes(file, body + _SIZE_AT, body + _SIZE_AT + 4) + _bytes(file, inner, stop)
-                    )
+                    size = reader.bytes(body + _SIZE_AT, body + _SIZE_AT + 4)
+                    yield Leaf(name, track, size + reader.bytes(inner, min(stop, far, end)))
 
 
-def _says(file: BinaryIO, depth: int, name: bytes, start: int, end: int) -> bool:
+def _says(reader: _Reader, depth: int, name: bytes, start: int, end: int) -> bool:
     """Whether a box below `moov` holds metadata, or may."""
     if name == b"udta":
-        return _udta_says(file, start, end)
+        return _udta_says(reader, start, end)
     if name == b"meta":
-        return _meta_says(file, start, end)
+        return _meta_says(reader, start, end)
     return depth + 1 < len(_PLAYS) and name not in _PLAYS[depth + 1]
 
 
-def _udta_says(file: BinaryIO, start: int, end: int) -> bool:
-    for name, body, stop in _walk(file, start, end):
+def _udta_says(reader: _Reader, start: int, end: int) -> bool:
+    for name, body, stop in reader.walk(start, end):
         if name == b"meta":
-            if _meta_says(file, body, stop):
+            if _meta_says(reader, body, stop):
                 return True
         elif name not in _SAYS_NOTHING:
             return True
     return False
 
 
-def _meta_says(file: BinaryIO, start: int, end: int) -> bool:
+def _meta_says(reader: _Reader, start: int, end: int) -> bool:
     """Whether an item list holds more than the encoder's name. MP4's `meta` has four bytes that QuickTime's lacks."""
-    skip = 0 if _bytes(file, start + 4, start + 8) in (b"hdlr", b"keys", b"ilst") else 4
-    for name, body, stop in _walk(file, start + skip, end):
-        if name == b"ilst" and any(item not in _SAYS_NOTHING for item, _, _ in _walk(file, body, stop)):
+    skip = 0 if reader.bytes(start + 4, start + 8) in (b"hdlr", b"keys", b"ilst") else 4
+    for name, body, stop in reader.walk(start + skip, end):
+        if name == b"ilst" and any(item not in _SAYS_NOTHING for item, _, _ in reader.walk(body, stop)):
             return True
         if name == b"xml ":
             return True
     return False
-
-
-def _bytes(file: BinaryIO, start: int, end: int) -> bytes:
-    file.seek(start)
-    return file.read(end - start)

@@ -17,7 +17,7 @@ from airdate.media.profile import (
     Framing,
     Profile,
 )
-from airdate.media.reader import cut_short
+from airdate.media.refusals import cut_short
 
 NEAR_S = 0.1
 """Starts of picture and sound may differ from 0 and from each other by this much."""
@@ -41,7 +41,10 @@ COPIED_PROFILES = ("Baseline", "Constrained Baseline", "Main", "Extended", "High
 COPIED_RATES = (44_100, 48_000)
 
 SMALLEST_SHORT_SIDE = 720
-"""Where an encode happens anyway, a smaller picture is scaled up to this; and an untagged one is taken for BT.601."""
+"""Where an encode happens anyway, a smaller picture is scaled up to this."""
+
+FIRST_HD_LINES = 720
+"""A picture that does not say of what colour it is has BT.709's from here on, and BT.601's below."""
 
 UNREADABLE_DOLBY_VISION = 5
 """The only profile whose base layer has colours of its own that nothing but a Dolby decoder can turn into ours."""
@@ -137,6 +140,7 @@ def _stream_checks(picture: Picture, profile: Profile) -> list[tuple[bool, str]]
         (abs(picture.sar - 1) > 0.001, f"pixels {picture.sar:.3f} wide → square"),
         (picture.is_turned and not profile.keep_matrix, "turned by a tag → turned in the picture itself"),
         (picture.is_interlaced, "interlaced → progressive"),
+        (picture.is_mixed, "its pictures are encoded in several ways → in one"),
         (any(picture.crop), f"{_edges(picture)} at its edges, which are not to be shown → cut off"),
         (picture.width % 2 != 0 or picture.height % 2 != 0, f"{picture.width}×{picture.height} → even sides"),
         (small, f"{picture.shown[0]}×{picture.shown[1]} → sides of {MIN_SIDE} to {MAX_SIDE} pixels"),
@@ -182,9 +186,12 @@ def has_other_colour(picture: Picture) -> bool:
         return True
     if picture.primaries in ("bt2020", "smpte431", "smpte432", "film"):
         return True
-    if picture.matrix is None:
-        return picture.height < SMALLEST_SHORT_SIDE
-    return picture.matrix != "bt709"
+    return (picture.matrix or assumed_matrix(picture.height)) != "bt709"
+
+
+def assumed_matrix(height: int) -> str:
+    """The colour matrix of a picture that does not say it, by its coded height in pixels."""
+    return "bt709" if height >= FIRST_HD_LINES else "smpte170m"
 
 
 def _colour(picture: Picture) -> str:

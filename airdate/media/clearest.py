@@ -7,10 +7,9 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-import av
 from PIL import Image, ImageFilter, ImageStat
 
-from airdate.media.reader import nameless
+from airdate.media.opening import guarded, opened
 
 MOST_PICTURES = 24
 """Key pictures that are looked at; films of ours have one each two seconds, others up to one each frame."""
@@ -21,8 +20,8 @@ SMALL = 240
 
 def look(path: str, seconds: float) -> Iterator[dict[str, Any]]:
     """Says `ms`, where the clearest key picture of the first `seconds` is."""
-    with nameless(Path(path)) as file, av.open(file, "r") as container:
-        video = container.streams.video[0]
+    with opened(Path(path)) as container:
+        video = guarded(container.streams.video[0])
         video.codec_context.skip_frame = "NONKEY"
         start_s = float((video.start_time or 0) * (video.time_base or 0))
         best, best_s = -1.0, 0.0

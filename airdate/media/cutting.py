@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from airdate.media.child import Said, call
+from airdate.media.opening import opened
 from airdate.media.packets import shown_at
 from airdate.media.probe import SCAN_BYTES_A_SECOND, WALL_S, Picture, Probe
-from airdate.media.reader import FORMATS, nameless
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +65,7 @@ def look(path: str, index: int, until: float, frame_s: float) -> Iterator[dict[s
         until: when it must have ended, in seconds of the file's own clock.
         frame_s: how long a picture is shown.
     """
-    import av  # noqa: PLC0415  (this module is imported by the parent, which does not decode)
-
-    options = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
-    with (
-        nameless(Path(path)) as file,
-        av.open(file, "r", options=options, metadata_errors="replace") as container,
-    ):
+    with opened(Path(path)) as container:
         video = next(stream for stream in container.streams.video if stream.index == index)
         times = list(_times(container.demux(video), video, until))
         pictures, end_s = longest((shown for shown, _ in times), until, frame_s)

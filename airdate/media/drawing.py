@@ -11,7 +11,7 @@ from av.error import FFmpegError
 from PIL import Image, ImageDraw, ImageFont
 
 from airdate.errors import Refused
-from airdate.media.glances import Film, Glance, opened
+from airdate.media.glances import Film, Glance, glanced
 
 COVER_BOX = (640, 640)
 SHEET_WIDTH = 900
@@ -51,7 +51,7 @@ def draw(
 
     Args:
         folder: where the files go.
-        film: the rendition, for `airdate.media.glances.opened`; None if it is the photos.
+        film: the rendition, for `airdate.media.glances.glanced`; None if it is the photos.
         sheet_s: the instants of the sheet, in seconds.
         photos: `path` and `name` of each picture of a photo post.
         cover_photo: which of them stands for it, from 0.
@@ -78,14 +78,14 @@ def draw(
 
 
 def _cover(film: dict[str, Any], at_s: float, out: Path) -> dict[str, Any]:
-    with opened(film, COVER_BOX) as rendition:
+    with glanced(film, COVER_BOX) as rendition:
         glance = _seen(rendition.at(at_s), at_s)
     _save(glance.image, out)
     return {"at_s": glance.at_s}
 
 
 def _sheet(film: dict[str, Any], instants: Sequence[float], out: Path) -> dict[str, Any]:
-    with opened(film, (SHEET_WIDTH, TILE_HEIGHT)) as rendition:
+    with glanced(film, (SHEET_WIDTH, TILE_HEIGHT)) as rendition:
         unlike = _unlike(rendition.near(at_s) for at_s in instants)
         if len(unlike) < FEWEST_KEYS:
             unlike = _unlike(
@@ -105,11 +105,11 @@ def _comparison(
     out: Path,
 ) -> dict[str, Any]:
     """Originals left, the rendition right. A film is compared where the original has key pictures, which cost least."""
-    with opened(film, PAIR_BOX) as rendition:
+    with glanced(film, PAIR_BOX) as rendition:
         if before is None:
             rows = [_photo_pair(pair, rendition) for pair in pairs]
         else:
-            with opened(before, PAIR_BOX) as original:
+            with glanced(before, PAIR_BOX) as original:
                 unlike = _unlike(original.near(pair["at_s"]) for pair in pairs)
             rows = [
                 (left.image, _seen(rendition.nearest(at_s), at_s).image, f"{at_s:.2f} s")

@@ -14,7 +14,7 @@ import ffmpeg as graph
 import imageio_ffmpeg
 
 from airdate.errors import NeedsPerson
-from airdate.media.reader import FORMATS, MAX_PIXELS, MAX_STREAMS
+from airdate.media.opening import FORMATS, MAX_PIXELS, MAX_STREAMS
 from airdate.settings import load_settings
 
 OLDEST = (5, 1)

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from airdate.errors import NeedsPerson, Refused
-from airdate.media.reader import FORMATS, MAX_STREAMS
+from airdate.media.opening import FORMATS, MAX_STREAMS
 from airdate.media.runner import by_line, launch
 from airdate.settings import load_settings
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image, ImageFilter
 
-from airdate.media.reader import nameless
+from airdate.media.opening import guarded, opened
 
 LOOKED_AT = 160
 """Pixels of the longer side at which edges are counted; more finds the same window."""
@@ -58,10 +58,8 @@ def look(path: str, index: int, shown: tuple[int, int], size: tuple[int, int]) -
         shown: size the pictures are scaled to, as a player shows them.
         size: of the window.
     """
-    import av  # noqa: PLC0415  (photos do not need it)
-
-    with nameless(Path(path)) as file, av.open(file, "r") as container:
-        video = next(stream for stream in container.streams.video if stream.index == index)
+    with opened(Path(path)) as container:
+        video = guarded(next(stream for stream in container.streams.video if stream.index == index))
         video.codec_context.skip_frame = "NONKEY"
         pictures = []
         for frame in container.decode(video):

@@ -17,8 +17,8 @@ from av.error import FFmpegError
 from av.video.reformatter import ColorPrimaries, Colorspace, ColorTrc
 from PIL import Image
 
-from airdate.media.clauses import SMALLEST_SHORT_SIDE
-from airdate.media.reader import FORMATS, MAX_PIXELS, nameless
+from airdate.media.clauses import assumed_matrix
+from airdate.media.opening import guarded, opened
 from airdate.media.tracks import Crop
 
 MOST_DECODED = 300
@@ -74,7 +74,7 @@ class Film:
             box: width and height that glances fit into.
         """
         self._container = container
-        self._video = next(stream for stream in container.streams.video if stream.index == index)
+        self._video = guarded(next(stream for stream in container.streams.video if stream.index == index))
         self._video.codec_context.thread_count = 1  # more would decode pictures ahead that nobody looks at
         self._zero_s, self._sar, self._crop, self._box = zero_s, sar, crop, box
         self._step_s = 1 / float(self._video.average_rate or 30)
@@ -169,14 +169,9 @@ _SIDEWAYS: Final = (
 
 
 @contextmanager
-def opened(film: dict[str, Any], box: tuple[int, int]) -> Iterator[Film]:
+def glanced(film: dict[str, Any], box: tuple[int, int]) -> Iterator[Film]:
     """A film by its order: `path`, `index`, `zero_s`, `sar` and `crop`."""
-    av.logging.set_level(av.logging.PANIC)
-    options = {"format_whitelist": FORMATS, "protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS)}
-    with (
-        nameless(Path(film["path"])) as file,
-        av.open(file, "r", options=options, metadata_errors="replace") as container,
-    ):
+    with opened(Path(film["path"])) as container:
         yield Film(container, film["index"], film["zero_s"], film["sar"], film["crop"], box)
 
 
@@ -192,7 +187,7 @@ def _colorspace(frame: av.VideoFrame) -> int:
     said = int(frame.colorspace)
     if said in list(Colorspace):
         return said
-    return int(Colorspace.ITU709 if frame.height >= SMALLEST_SHORT_SIDE else Colorspace.ITU601)
+    return int(Colorspace.ITU709 if assumed_matrix(frame.height) == "bt709" else Colorspace.ITU601)
 
 
 def _turn(frame: av.VideoFrame) -> Image.Transpose | None:

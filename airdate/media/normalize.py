@@ -13,15 +13,15 @@ from typing import Any
 import ffmpeg as graph
 
 from airdate.media.child import call
-from airdate.media.clauses import CUT_FADE_S
+from airdate.media.clauses import CUT_FADE_S, lacks_tags
 from airdate.media.cutting import Cut, clean_cut
 from airdate.media.ffmpeg import build, command, source
 from airdate.media.hardware import Encoder
+from airdate.media.packets import TIMELESS
 from airdate.media.picture import Corner, covering, exact_rate, filtered
 from airdate.media.plan import Plan, plan_heard
 from airdate.media.probe import WALL_S, Picture, Probe, Sound
 from airdate.media.profile import Framing, Profile
-from airdate.media.reader import TIMELESS
 from airdate.media.runner import OnProgress, run
 from airdate.media.safe_zones import free_box
 from airdate.media.sound import ENCODER, Level, heard, leveled
@@ -157,7 +157,7 @@ def _copied(plan: Plan, picture: Picture) -> dict[str, Any]:
     """Options by which the picture is copied: tagged and made even on the way, where it is not."""
     options: dict[str, Any] = {"c:v": "copy"}
     filters = ["setts=pts=DTS:dts=DTS"] if plan.inputs[0].container == "avi" else []  # as `shown_at` has it
-    if any("BT.709" in reason for reason in plan.reasons):
+    if lacks_tags(picture):
         filters.append(_TAG_BSF)
         options |= COLOUR
     rate = exact_rate(picture.fps)

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import av
 
+TIMELESS = ("avi", "asf", "mxf")
+"""Containers that FFmpeg tells only the times of decoding from."""
+
 
 def shown_at(packet: av.Packet[Any], video: av.VideoStream) -> int | None:
     """When a packet is shown, in its stream's time base.

@@ -8,7 +8,7 @@ from typing import Any
 
 import ffmpeg as graph
 
-from airdate.media.clauses import SMALLEST_SHORT_SIDE
+from airdate.media.clauses import assumed_matrix
 from airdate.media.probe import Picture
 from airdate.media.profile import Framing
 from airdate.media.safe_zones import Box, fitted, whole_box
@@ -65,8 +65,7 @@ def filtered(
     repeats = picture.fps < fps or (picture.is_variable and picture.fps <= fps)
     stream = stream if repeats else _at(stream, rate)
     if picture.has_alpha:
-        # Multiplied by its alpha, a picture is what it would be over black.
-        stream = stream.filter("format", "gbrap").filter("premultiply", inplace=1).filter("format", "gbrp")
+        stream = _over_black(picture, stream)
     stream = _cropped(picture, stream)
     framed = _framed(picture, stream, size, framing, None if repeats else rate, corner, box or whole_box(size))
     framed = _at(framed, rate) if repeats else framed
@@ -74,6 +73,12 @@ def filtered(
         # Light levels of the source would tell players that this is still HDR.
         framed = framed.filter("sidedata", mode="delete")
     return framed.filter("setsar", 1).filter("setparams", **_TAGS)
+
+
+def _over_black(picture: Picture, stream: Any) -> Any:
+    """Multiplied by its alpha, a picture is what it would be over black; ffmpeg alone takes any matrix for BT.601."""
+    stream = stream.filter("scale", in_color_matrix=_matrix(picture), flags=f"bicubic+accurate_rnd{_EXACT}")
+    return stream.filter("format", "gbrap").filter("premultiply", inplace=1).filter("format", "gbrp")
 
 
 def _cropped(picture: Picture, stream: Any) -> Any:
@@ -171,8 +176,7 @@ def _scaled(picture: Picture, stream: Any, width: int, height: int, *, flags: st
 
 def _matrix(picture: Picture) -> str:
     """What a picture says of itself, or what its size suggests."""
-    assumed = "bt709" if picture.height >= SMALLEST_SHORT_SIDE else "bt601"
-    return _MATRICES.get(picture.matrix or "", assumed)
+    return _MATRICES.get(picture.matrix or "", _MATRICES[assumed_matrix(picture.height)])
 
 
 def _is_rgb(picture: Picture) -> bool:

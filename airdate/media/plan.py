@@ -53,6 +53,9 @@ LARGEST_SHORT_SIDE = 1080
 WHOLE_FRAME = 0.001
 """Of a frame: a measured rate is not exact, and the last frame must not be lost to its rounding."""
 
+COPIES = (PlanKind.KEEP, PlanKind.REMUX, PlanKind.FILTER, PlanKind.AUDIO)
+"""Plans by which the picture stays what it is, packet by packet."""
+
 SOUND_KBPS = 160
 """What the sound of a rendition takes."""
 
@@ -151,14 +154,24 @@ def plan_heard(plan: Plan, leveling: Leveling) -> Plan:
     )
 
 
-def plan_salvage(plan: Plan, why: str) -> Plan:
-    """The plan for a damaged film that was to be copied: what decodes of it is encoded."""
+def plan_instead(plan: Plan, refusal: Refused) -> Plan | None:
+    """The plan to encode a film that was to be copied and cannot be, as its packets told; None if that is no help."""
+    if plan.kind not in COPIES:
+        return None
+    if refusal.code == "media_changes_size":
+        return _plan_anew(plan, f"{refusal.message} → one size")
+    if refusal.code == "media_damaged" and plan.profile.salvage:
+        return _plan_anew(plan, f"damaged ({refusal.message}) → what decodes of it")
+    return None
+
+
+def _plan_anew(plan: Plan, reason: str) -> Plan:
     probe = plan.inputs[0]
     if probe.picture is None:
         raise ValueError("a film has a picture")
     limit = plan.seconds if plan.is_shortened else MAX_SECONDS
     cut = cut_reasons(probe, probe.picture, limit)
-    return _encode(probe, probe.picture, plan.profile, [*cut, f"damaged ({why}) → what decodes of it"], limit)
+    return _encode(probe, probe.picture, plan.profile, [*cut, reason], limit)
 
 
 def _encode(probe: Probe, picture: Picture, profile: Profile, reasons: Sequence[str], limit: float) -> Plan:

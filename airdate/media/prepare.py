@@ -22,7 +22,7 @@ from airdate.media.plan import (
     Plan,
     decide_kind,
     default_names,
-    plan_salvage,
+    plan_instead,
     plan_slideshow,
     plan_video,
     refuse,
@@ -36,12 +36,11 @@ from airdate.media.verify import decode_parts, verify
 from airdate.post import PlanKind
 from airdate.store import check_free_space, disk_errors
 
-__all__ = ["Plan", "Prepared", "Probe", "decide", "inspect", "render", "verify_kept"]
+__all__ = ["Plan", "Prepared", "Probe", "as_it_is", "decide", "inspect", "proved", "render"]
 
 log = logging.getLogger(__name__)
 
 _FICLONE = 0x40049409
-_COPIES = (PlanKind.KEEP, PlanKind.REMUX, PlanKind.FILTER, PlanKind.AUDIO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +117,26 @@ def _decided_by_ear(plan: Plan, max_seconds: float) -> Plan:
     return replace(kept, reasons=(*kept.reasons, plan.leveling.reason(wanted, is_kept=True)))
 
 
-def verify_kept(plan: Plan, *, cancel: threading.Event | None = None) -> Prepared:
-    """A film that goes out as it is: proved, hashed, and neither moved nor copied.
+def proved(plan: Plan, *, cancel: threading.Event | None = None) -> Plan:
+    """The plan of a film that is to go out as it is, once it was read; another where it turns out that it cannot.
 
     Raises:
         Refused: it is damaged.
         Transient: it was cancelled.
     """
     probe = plan.inputs[0]
-    decode_parts(probe, item=probe.name, cancel=cancel)
-    return _prepared(plan, probe.path, probe)
+    try:
+        decode_parts(probe, item=probe.name, cancel=cancel)
+    except Refused as refusal:
+        if (instead := plan_instead(plan, refusal)) is None:
+            raise
+        return instead
+    return plan
+
+
+def as_it_is(plan: Plan) -> Prepared:
+    """A film that was proved, and goes out as it is: hashed, and neither moved nor copied."""
+    return _prepared(plan, plan.inputs[0].path, plan.inputs[0])
 
 
 def render(
@@ -156,7 +165,7 @@ def render(
 
 
 def _made(plan: Plan, part: Path, on_progress: OnProgress | None, cancel: threading.Event | None) -> tuple[Plan, Probe]:
-    """The verified rendition at `part`; a damaged film is encoded instead of copied if that was asked for."""
+    """The verified rendition at `part`; a film that cannot be copied, as is found on the way, is encoded."""
     source = plan.inputs[0]
     try:
         if plan.kind is PlanKind.KEEP:
@@ -168,9 +177,10 @@ def _made(plan: Plan, part: Path, on_progress: OnProgress | None, cancel: thread
         else:
             plan, output = _written(plan, part, None, on_progress, cancel)
     except Refused as refusal:
-        if not plan.profile.salvage or refusal.code != "media_damaged" or plan.kind not in _COPIES:
+        if (instead := plan_instead(plan, refusal)) is None:
             raise
-        return _made(plan_salvage(plan, refusal.message), part, on_progress, cancel)
+        part.unlink(missing_ok=True)  # it may be the source itself by another name, over which nothing must be written
+        return _made(instead, part, on_progress, cancel)
     _sync(part)
     return plan, output
 

@@ -38,6 +38,7 @@ class Picture:
         rotation: degrees a player turns it, counter-clockwise.
         is_turned: it is turned or mirrored by a tag.
         crop: what its container leaves out at its left, top, right and bottom, in coded pixels; old cameras' edges.
+        is_mixed: the index describes its pictures in several ways, of which a copy would keep the first.
         has_alpha: parts of it are transparent.
         fps: frames a second.
         is_variable: whether the gaps between frames differ visibly.
@@ -62,6 +63,7 @@ class Picture:
     rotation: int
     is_turned: bool
     is_interlaced: bool
+    is_mixed: bool
     has_alpha: bool
     fps: float
     is_variable: bool

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import os
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from airdate.errors import Refused
 from airdate.media import matroska
 from airdate.media.boxes import Boxes, read_boxes
-from airdate.media.sps import is_progressive
+from airdate.media.opening import MAX_PIXELS, guarded, opened
+from airdate.media.packets import TIMELESS
+from airdate.media.refusals import cut_short, unreadable
+from airdate.media.sps import first_header
 from airdate.media.times import SoundTimes, Times, read_times
 from airdate.media.tracks import EVEN_S, ROUNDED_S
 
 if TYPE_CHECKING:
     import av
     from av.container import InputContainer
-
-FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,mpegvideo,avi,flv,asf,ogg,dv,mxf,gif,apng"
-"""Containers we open; a playlist or a script that names other files is none of them."""
-
-MAX_PIXELS = 71_000_000
-"""Of one picture; a larger header is refused before anything is decoded."""
-
-MAX_STREAMS = 32
 
 COVER_CODECS = ("mjpeg", "png", "bmp", "webp")
 """Of a track beside the film that holds its cover, where the container does not say so."""
@@ -45,12 +39,6 @@ RATE_SLACK = 0.02
 """Frames may keep to the rate that a file names this loosely: one that is missing makes a film seem slower. Farther
 off, the frames are believed; DV, FLV and fragmented films name rates that they do not keep."""
 
-TIMELESS = ("avi", "asf", "mxf")
-"""Containers that FFmpeg tells only the times of decoding from."""
-
-READ_BYTES = 256 * 1024
-"""At a time."""
-
 _HEAD = 64 * 1024
 _MOVING = (b"\x89PNG", b"GIF8")
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -60,7 +48,7 @@ _PRIMARIES = {
     12: "smpte432",
 }  # fmt: skip
 _TRANSFERS = {
-    1: "bt709", 4: "gamma22", 5: "gamma28", 6: "smpte170m", 7: "smpte240m", 8: "linear", 11: "iec61966-2-4",
+    1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "linear", 11: "iec61966-2-4",
     13: "iec61966-2-1", 14: "bt2020-10", 15: "bt2020-12", 16: "smpte2084", 18: "arib-std-b67",
 }  # fmt: skip
 _MATRICES = {
@@ -96,7 +84,7 @@ def _read(path: Path, name: str) -> dict[str, Any]:
         if photo is not None:
             return _facts(path, photo["format"], photo=photo)
         if not head.startswith(_MOVING) and (boxes is None or not boxes.has_index):
-            raise _unreadable(name, "it begins as a photo does, and is cut off, damaged or of a rare kind")
+            raise unreadable(name, "it begins as a photo does, and is cut off, damaged or of a rare kind")
     if boxes.encrypted if boxes is not None else matroska.is_encrypted(head):
         raise Refused(
             "media_encrypted",
@@ -143,36 +131,20 @@ def _is_raw(head: bytes) -> bool:
 
 
 def _read_film(path: Path, name: str, head: bytes, boxes: Boxes | None) -> dict[str, Any]:
-    import av  # noqa: PLC0415  (a photo does not need it)
-    from av.error import FFmpegError  # noqa: PLC0415
+    from av.error import FFmpegError  # noqa: PLC0415  (a photo does not need it)
 
-    av.logging.set_level(av.logging.PANIC)
-    options = {
-        "format_whitelist": FORMATS,
-        "protocol_whitelist": "file",
-        "max_streams": str(MAX_STREAMS),
-        "max_pixels": str(MAX_PIXELS),
-        "threads": "1",
-    }
+    options = {"threads": "1"}
     if boxes is not None and not boxes.fragmented and _shows_only_avc(boxes):
         options["skip_frame"] = "all"  # what FFmpeg would decode to find out, the index and the header tell
     try:
-        with (
-            nameless(path) as file,
-            av.open(file, "r", options=options, metadata_errors="replace", buffer_size=READ_BYTES) as container,
-        ):
+        with opened(path, **options) as container:
             return _film(path, name, head, container, boxes)
     except (FFmpegError, ValueError, OSError, ArithmeticError, LookupError, TypeError, AttributeError):
-        raise _unreadable(name, "its content is of no kind we know") from None
+        raise unreadable(name, "its content is of no kind we know") from None
 
 
 def _shows_only_avc(boxes: Boxes) -> bool:
     return {track.entry for track in boxes.tracks if track.handler == "vide"} == {"avc1"}
-
-
-def nameless(path: Path) -> BinaryIO:
-    """A file as bytes without a name: one with a pattern in it would be taken for a row of pictures."""
-    return os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC), "rb")
 
 
 def _without_picture(container: InputContainer) -> str:
@@ -189,7 +161,7 @@ def _film(path: Path, name: str, head: bytes, container: InputContainer, boxes: 
         if s.codec_context is not None and not s.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails)
     ]  # fmt: skip
     if not videos:
-        raise _unreadable(name, _without_picture(container))
+        raise unreadable(name, _without_picture(container))
     video = max(
         videos,
         key=lambda s: (bool(s.disposition & Disposition.default), s.name not in COVER_CODECS, s.width * s.height),
@@ -202,8 +174,7 @@ def _film(path: Path, name: str, head: bytes, container: InputContainer, boxes: 
             rule=f"at most {MAX_PIXELS:,} pixels",
             fix="export it at 4096 pixels or less a side",
         )
-    video.codec_context.options = {"max_pixels": str(MAX_PIXELS)}  # a size that only the pictures tell
-    look = _look(container, video)
+    look = _look(container, guarded(video))
     if look["frame"] is None:
         raise _undecodable(path, name, head, boxes)
     sounds = [s for s in container.streams.audio if s.codec_context is not None and s.codec_context.sample_rate > 0]
@@ -212,13 +183,14 @@ def _film(path: Path, name: str, head: bytes, container: InputContainer, boxes: 
     declared = container.duration / 1e6 if container.duration and 0 < container.duration < 2**62 else None
     duration = times.end_s - times.start_s
     if not 0 < duration < BELIEVED_S:
-        raise _unreadable(name, "the times of its pictures make no sense")
+        raise unreadable(name, "the times of its pictures make no sense")
     cut_off = _cut_off(path, head, boxes)
     if cut_off is None and declared is not None and not times.is_indexed and times.last_s < 0.9 * declared - 1:
         cut_off = f"it says that it lasts {declared:.2f} s, and {times.last_s:.2f} s are there"
     dolby = boxes.dolby_vision if boxes is not None else matroska.dolby_vision(head)
     track = boxes.track(video.id) if boxes is not None else None
     crop = track.crop if track is not None else matroska.crop(head)
+    is_mixed = track is not None and track.entries > 1
     return _facts(
         path,
         container.format.name,
@@ -226,7 +198,7 @@ def _film(path: Path, name: str, head: bytes, container: InputContainer, boxes: 
         duration_s=duration,
         streams=len(container.streams) + len(container.chapters()),
         cut_off=cut_off,
-        picture={**_picture(video, look, times), "dolby_vision": dolby, "crop": crop},
+        picture={**_picture(video, look, times), "dolby_vision": dolby, "crop": crop, "is_mixed": is_mixed},
         sound=_sound(sound, times.sound, boxes) if sound is not None and times.sound is not None else None,
         boxes=asdict(boxes) if boxes is not None else None,
     )
@@ -239,7 +211,8 @@ def _look(container: InputContainer, video: av.VideoStream) -> dict[str, Any]:
     seen: dict[str, Any] = {"rotation": 0, "is_interlaced": False, "matrix": b"", "frame": None}
     count = 0
     context = video.codec_context
-    is_alone = context.name == "h264" and is_progressive(context.extradata or b"")
+    header = first_header(context.extradata or b"") if context.name == "h264" else None
+    is_alone = header is not None and header.is_progressive
     for packet in islice(container.demux(video), PACKETS_LOOKED_AT):
         try:
             frames = _decoded_alone(packet, context) if is_alone and packet.is_keyframe else packet.decode()
@@ -352,26 +325,4 @@ def _undecodable(path: Path, name: str, head: bytes, boxes: Boxes | None) -> Ref
     """Why no picture of a film can be decoded, as far as its container tells."""
     if why := _cut_off(path, head, boxes):
         return cut_short(name, why, is_salvable=False)
-    return _unreadable(name, "no picture in it can be decoded")
-
-
-def cut_short(name: str, why: str, *, is_salvable: bool = True) -> Refused:
-    """The refusal of a film whose end is missing."""
-    again = "copy or export it again"
-    return Refused(
-        "media_truncated",
-        f"the end of the film is missing: {why}",
-        item=name,
-        rule="a file is as long as it says",
-        fix=f"{again}, or convert what is left of it with --salvage" if is_salvable else again,
-    )
-
-
-def _unreadable(name: str, why: str) -> Refused:
-    return Refused(
-        "media_unreadable",
-        f"this is no film or picture we can read: {why}",
-        item=name,
-        rule="MP4, MOV, WebM, MKV, MPEG, AVI and their like, or a photo, judged by content and not by name",
-        fix="export it again, a film as MP4 and a photo as JPEG, or give the right file",
-    )
+    return unreadable(name, "no picture in it can be decoded")

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from airdate.errors import Refused, Transient
+from airdate.media.refusals import damaged
 
 log = logging.getLogger(__name__)
 
@@ -323,13 +324,7 @@ def _failed(item: str, ended: Ended) -> Transient | Refused:
             "disk_full", "the disk is full", item=item, rule="room for the rendition", fix="free some room"
         )
     how = f"it was ended by signal {-ended.status}" if ended.status < 0 else f"it gave up with status {ended.status}"
-    return Refused(
-        "media_damaged",
-        f"the film cannot be decoded to its end: {how}; it said: {said}",
-        item=item,
-        rule="a film that decodes from its first picture to its last",
-        fix="export it again from its editor, or convert what is left of it with --salvage",
-    )
+    return damaged(item, f"{how}; it said: {said}")
 
 
 def part_of(out: Path) -> Path:

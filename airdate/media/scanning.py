@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import av
+from av.container import InputContainer
 from av.error import FFmpegError
 
-from airdate.media.reader import FORMATS, MAX_PIXELS, READ_BYTES, nameless
+from airdate.media.opening import guarded, opened
+from airdate.media.sps import UNIT, first_header, read_header
 
 MOST_KEYS = 100
 """Key pictures that are decoded, spread over the film; they hold most of its bytes and cost a second at most."""
@@ -23,106 +25,135 @@ ENDS_S = 1.0
 
 
 def scan(path: str, seconds: float, keys_only: bool) -> Iterator[dict[str, Any]]:
-    """Read all packets and decode some; says `pictures`, how many there are, and `fault`, what is wrong first.
+    """Read all packets and decode some; says `fault`, what is damaged first, or `change`, where its size changes.
 
     Args:
         keys_only: leave it at packets and key pictures.
     """
-    av.logging.set_level(av.logging.PANIC)
-    options = {"format_whitelist": FORMATS, "protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS)}
-    pictures, fault = 0, None
+    fault = change = None
     try:
-        with (
-            nameless(Path(path)) as file,
-            av.open(file, "r", options=options, metadata_errors="replace", buffer_size=READ_BYTES) as container,
-        ):
-            video = container.streams.video[0]
-            for packet, count in _packets(container, video, seconds):
-                pictures = count
-                if fault is None and packet.is_corrupt:
-                    fault = f"the packet at {packet.pos} is damaged"
-            whole = pictures * video.width * video.height <= WHOLE_PIXELS
+        with opened(Path(path)) as container:
+            video = guarded(container.streams.video[0], err_detect="explode", threads="1")
+            proof = _Proof(container, video)
+            proof.read_packets(seconds)
+            whole = proof.pictures * video.width * video.height <= WHOLE_PIXELS
             parts = [(0.0, seconds)] if whole else [(0.0, ENDS_S), (max(0.0, seconds - ENDS_S), seconds)]
             for begin, end in () if keys_only else parts:
-                fault = fault or _bad_part(container, video, begin, end)
+                proof.decode_part(begin, end)
     except _Damage as damage:
         fault = str(damage)
+    except _Change as found:
+        change = str(found)
     except FFmpegError as failed:
         fault = failed.strerror
     except (ValueError, OSError, LookupError) as failed:
         fault = type(failed).__name__
-    yield {"pictures": pictures, "fault": fault}
-
-
-_HOLE = b"\0\0\0"
-"""Never inside a unit of H.264, which escapes it (ITU-T H.264, 7.4.1): here a download left something out."""
+    yield {"fault": fault, "change": change}
 
 
 class _Damage(Exception):
     """A picture that is not whole."""
 
 
-def _packets(
-    container: av.container.InputContainer, video: av.VideoStream, seconds: float
-) -> Iterator[tuple[av.Packet[Any], int]]:
-    """Every packet and the count of pictures so far; key pictures are decoded at even distances."""
-    context = video.codec_context
-    context.options = {"err_detect": "explode", "threads": "1"}
-    prefix = _prefix_bytes(context)
-    next_key_s, pictures = 0.0, 0
-    decoded: set[bytes] = set()
-    for packet in container.demux():
-        if packet.stream_index == video.index and packet.size:
-            pictures += 1
-            if prefix and not _is_framed(bytes(packet), prefix):
-                raise _Damage(f"picture {pictures} is damaged")
-            at = float(packet.pts * packet.time_base) if packet.pts is not None and packet.time_base else 0.0
+class _Change(Exception):
+    """A picture of another size than those before it."""
+
+
+class _Proof:
+    """What is read of one film.
+
+    Attributes:
+        pictures: how many packets of the picture were read.
+    """
+
+    def __init__(self, container: InputContainer, video: av.VideoStream) -> None:
+        extra = video.codec_context.extradata or b""
+        is_framed = video.codec_context.name == "h264" and len(extra) > 6 and extra[0] == 1
+        self._prefix = (extra[4] & 3) + 1 if is_framed else 0
+        self._header = first_header(extra)
+        self._container, self._video = container, video
+        self._size: tuple[int, int] | None = None
+        self.pictures = 0
+
+    def read_packets(self, seconds: float) -> None:
+        """Look at every packet of the film; key pictures are decoded at even distances."""
+        next_key_s = 0.0
+        decoded: set[bytes] = set()
+        for packet in self._container.demux():
+            if packet.is_corrupt:
+                raise _Damage(f"the packet at {packet.pos} is damaged")
+            if packet.stream_index != self._video.index or not packet.size:
+                continue
+            self.pictures += 1
+            at_s = float(packet.pts * packet.time_base) if packet.pts is not None and packet.time_base else 0.0
+            self._check_units(bytes(packet), at_s)
             if (
                 packet.is_keyframe
-                and at >= next_key_s
+                and at_s >= next_key_s
                 and (digest := md5(packet, usedforsecurity=False).digest()) not in decoded
             ):
-                next_key_s = at + seconds / MOST_KEYS
+                next_key_s = at_s + seconds / MOST_KEYS
                 decoded.add(digest)
-                _decode_alone(video, packet, at)
-        yield packet, pictures
+                self._decode_alone(packet, at_s)
+
+    def _check_units(self, data: bytes, at_s: float) -> None:
+        for unit in _units(data, self._prefix) if self._prefix else ():
+            if unit[0] & 31 != UNIT or self._header is None or (header := read_header(unit)) is None:
+                continue
+            if (header.width, header.height) != (self._header.width, self._header.height):
+                raise _Change(f"at {at_s:.2f} s")
+
+    def _decode_alone(self, packet: av.Packet[Any], at_s: float) -> None:
+        frames = [*packet.decode(), *self._video.codec_context.decode(None)]
+        self._video.codec_context.flush_buffers()
+        if not frames:
+            raise _Damage(f"the picture at {at_s:.2f} s does not decode")
+        for frame in frames:
+            self._check_frame(frame, at_s)
+
+    def decode_part(self, begin_s: float, end_s: float) -> None:
+        """Decode a part of the film picture by picture."""
+        start_s = float((self._video.start_time or 0) * (self._video.time_base or 0))
+        self._container.seek(int((start_s + begin_s) * 1e6), backward=True)
+        self._video.codec_context.flush_buffers()
+        last_s = -1.0
+        for frame in self._container.decode(self._video):
+            last_s = frame.time - start_s if frame.time is not None else last_s
+            self._check_frame(frame, last_s)
+            if last_s > end_s:
+                return
+        if last_s <= end_s - ENDS_S / 2:
+            raise _Damage(f"nothing decodes after {max(last_s, begin_s):.2f} s")
+
+    def _check_frame(self, frame: av.VideoFrame, at_s: float) -> None:
+        if frame.is_corrupt:
+            raise _Damage(f"the picture at {at_s:.2f} s is damaged")
+        size = (frame.width, frame.height)
+        if self._size not in (None, size):
+            raise _Change(f"at {at_s:.2f} s")
+        self._size = size
 
 
-def _decode_alone(video: av.VideoStream, packet: av.Packet[Any], at: float) -> None:
-    frames = [*packet.decode(), *video.codec_context.decode(None)]
-    video.codec_context.flush_buffers()
-    if not frames or any(frame.is_corrupt for frame in frames):
-        raise _Damage(f"the picture at {at:.2f} s does not decode")
+_HOLE = b"\0\0\0"
+"""Never inside a picture's unit of H.264, which escapes it (ITU-T H.264, 7.4.1): here a download left something out."""
+
+_PICTURES = range(1, 6)
+"""Types of units that hold a picture, or a part of one."""
 
 
-def _prefix_bytes(context: av.VideoCodecContext) -> int:
-    """How wide the lengths before H.264 units are; 0 where there are none."""
-    extra = context.extradata or b""
-    return (extra[4] & 3) + 1 if context.name == "h264" and len(extra) > 6 and extra[0] == 1 else 0
+def _units(data: bytes, prefix: int) -> Iterator[bytes]:
+    """The units in a packet, which must fill it to its end; none has a forbidden bit, and no picture a hole of zeros.
 
-
-def _is_framed(data: bytes, prefix: int) -> bool:
-    """Whether the units in a packet fill it to its end, and none has a forbidden bit or a hole of zeros."""
+    Args:
+        prefix: how many bytes tell the length of each.
+    """
     at = 0
     while at + prefix < len(data):
         length = int.from_bytes(data[at : at + prefix])
         unit = data[at + prefix : at + prefix + length]
-        if not unit or unit[0] & 0x80 or _HOLE in unit.rstrip(b"\0"):
-            return False
+        if not unit or unit[0] & 0x80 or (unit[0] & 31 in _PICTURES and _HOLE in unit.rstrip(b"\0")):
+            raise _Damage(f"a picture of {len(data):,} bytes is damaged")
+        yield unit
         at += prefix + length
-    return at == len(data)
-
-
-def _bad_part(container: av.container.InputContainer, video: av.VideoStream, begin: float, end: float) -> str | None:
-    """What is wrong with a part of the film, decoded picture by picture."""
-    start = float((video.start_time or 0) * (video.time_base or 0))
-    container.seek(int((start + begin) * 1e6), backward=True)
-    video.codec_context.flush_buffers()
-    last = -1.0
-    for frame in container.decode(video):
-        last = frame.time - start if frame.time is not None else last
-        if frame.is_corrupt:
-            return f"the picture at {last:.2f} s is damaged"
-        if last > end:
-            return None
-    return None if last > end - ENDS_S / 2 else f"nothing decodes after {max(last, begin):.2f} s"
+    if at != len(data):
+        raise _Damage(f"a picture of {len(data):,} bytes is cut off")

@@ -1,28 +1,50 @@
-"""Whether an H.264 film can hold interlaced pictures at all, from its header: one picture tells the rest then."""
+"""What the header of an H.264 film says of all its pictures: their size, and whether they can be interlaced at all."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+
+UNIT = 7
+"""The type of the unit that is such a header (ITU-T H.264, 7.4.1)."""
 
 _WITH_CHROMA = (100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135)
 """Profiles that name their colour format (ITU-T H.264, 7.3.2.1.1)."""
 
 
-def is_progressive(extradata: bytes) -> bool:
-    """Whether the header of an MP4's H.264 track rules fields out; False where it does not say so plainly.
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A sequence parameter set, as far as it is read.
+
+    Attributes:
+        width: coded, in blocks of 16 pixels, as is the height.
+        is_progressive: it rules fields out.
+    """
+
+    width: int
+    height: int
+    is_progressive: bool
+
+
+def first_header(extradata: bytes) -> Header | None:
+    """The header of an MP4's H.264 track; None where it has another number of them, or does not say it plainly.
 
     Args:
         extradata: an `avcC` record (ISO 14496-15, 5.3.3.1).
     """
     if len(extradata) < 9 or extradata[0] != 1 or extradata[5] & 31 != 1:
-        return False
-    length = int.from_bytes(extradata[6:8])
-    bits = _Bits(extradata[9 : 8 + length].replace(b"\0\0\3", b"\0\0"))
+        return None
+    return read_header(extradata[8 : 8 + int.from_bytes(extradata[6:8])])
+
+
+def read_header(unit: bytes) -> Header | None:
+    """What a unit that is a header says; None where it does not say it plainly."""
     try:
-        return _has_only_frames(bits)
+        return _read(_Bits(unit[1:].replace(b"\0\0\3", b"\0\0")))
     except ValueError:
-        return False
+        return None
 
 
-def _has_only_frames(bits: _Bits) -> bool:
+def _read(bits: _Bits) -> Header | None:
     profile = bits.take(8)
     bits.take(16)
     bits.number()
@@ -33,18 +55,18 @@ def _has_only_frames(bits: _Bits) -> bool:
         bits.number()
         bits.take(1)
         if bits.take(1):  # lists of scaling factors, which no phone writes, are not followed
-            return False
+            return None
     bits.number()
     order = bits.number()
     if order == 0:
         bits.number()
     elif order == 1:
-        return False  # a table of offsets likewise
+        return None  # a table of offsets likewise
     bits.number()
     bits.take(1)
-    bits.number()
-    bits.number()
-    return bits.take(1) == 1
+    width, height = bits.number() + 1, bits.number() + 1
+    is_progressive = bits.take(1) == 1
+    return Header(width, height if is_progressive else 2 * height, is_progressive)
 
 
 class _Bits:

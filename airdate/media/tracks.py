@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate, chain, islice, pairwise, repeat, takewhile
@@ -24,6 +24,9 @@ WHOLE: Crop = (0, 0, 0, 0)
 
 SMALLEST_HOLE_S = 0.001
 """Gaps between samples of sound differ by less where a clock rounds them."""
+
+MOST_EDITS = 1000
+"""A list of more is no editor's."""
 
 NOT_PLAIN = 99
 """Stands for the number of edits when a list cannot be read or plays at another speed."""
@@ -58,7 +61,8 @@ class Track:
     Attributes:
         id: as its header says it, and FFmpeg of its stream; 0 without a header.
         handler: `vide`, `soun`, or what else it is.
-        entry: name of its sample entry, such as `avc1`.
+        entry: name of its first sample entry, such as `avc1`.
+        entries: how many it has: more where its samples were encoded in several ways.
         samples: how many the tables list; 0 for a fragmented film. One of PCM is a moment of it.
         start_s: when its first sample is shown.
         end_s: when its last one ends.
@@ -77,6 +81,7 @@ class Track:
     id: int
     handler: str
     entry: str
+    entries: int
     samples: int
     start_s: float
     end_s: float
@@ -97,12 +102,16 @@ class Track:
         return self.hidden_lead_s > 0 and self.spread_s < SMALLEST_HOLE_S
 
 
-def read_track(leaves: Sequence[Leaf], movie_scale: int) -> Track:
-    """What the boxes of one track say; a table that is missing or damaged counts as empty."""
+def read_track(leaves: Sequence[Leaf], movie_scale: int, *, most_samples: int = MOST_SAMPLES) -> Track:
+    """What the boxes of one track say; a table that is missing, damaged or too long counts as empty.
+
+    Args:
+        movie_scale: units a second of the film's own clock.
+    """
     bodies = {leaf.name: leaf.body for leaf in reversed(leaves)}
     handler = bodies.get(b"hdlr", b"")[8:12].decode("latin-1")
     scale = max(1, next((leaf.timescale() for leaf in leaves if leaf.name == b"mdhd"), 0))
-    samples = _samples(bodies.get(b"stts", b""), bodies.get(b"ctts", b""), is_sound=handler == "soun")
+    samples = _samples(bodies.get(b"stts", b""), bodies.get(b"ctts", b""), handler, most_samples)
     edits = _edits(bodies.get(b"elst", b""))
     parts = [edit for edit in edits if edit[1] >= 0]
     delay = sum(length for length, _, _ in takewhile(lambda edit: edit[1] < 0, edits))
@@ -114,11 +123,12 @@ def read_track(leaves: Sequence[Leaf], movie_scale: int) -> Track:
         ends_s = delay / movie_scale + sum(length for length, _, _ in parts) / movie_scale
         tail_s, end_s = max(0.0, end_s - ends_s), min(end_s, ends_s) if samples.count else ends_s
     gaps = [gap / scale for gap in samples.gaps]
-    keys = _numbers(bodies.get(b"stss", b""))
+    first_key = next(_numbers(bodies.get(b"stss", b"")), 1)
     return Track(
         id=_id(bodies.get(b"tkhd", b"")),
         handler=handler,
         entry=bodies.get(b"entry", b"").decode("latin-1"),
+        entries=sum(leaf.name == b"entry" for leaf in leaves),
         samples=samples.count,
         start_s=start_s,
         end_s=end_s,
@@ -127,7 +137,7 @@ def read_track(leaves: Sequence[Leaf], movie_scale: int) -> Track:
         hidden_tail_s=tail_s,
         is_turned=_is_turned(bodies.get(b"tkhd", b"")),
         crop=_crop(bodies.get(b"clap", b"")),
-        starts_whole=keys[:1] in ([], [1]) and samples.begins_first,
+        starts_whole=first_key == 1 and samples.begins_first,
         fps=len(gaps) / sum(gaps) if sum(gaps) > 0 else 0.0,
         is_variable=is_variable(gaps),
         spread_s=spread(gaps),
@@ -181,17 +191,17 @@ class _Samples:
 _NONE = _Samples(0, 0, 0, [], begins_first=True)
 
 
-def _samples(stts: bytes, ctts: bytes, *, is_sound: bool) -> _Samples:
+def _samples(stts: bytes, ctts: bytes, handler: str, most: int) -> _Samples:
     """What the tables say; sound in PCM has a sample for each of its 48,000 moments a second, and is not unrolled."""
     runs = [(count, delta) for count, delta in _pairs(stts, ">II") if count]
     total = sum(count for count, _ in runs)
     if total == 0:
         return _NONE
-    if is_sound:
+    if handler == "soun":
         last = len(runs) - 1
         lengths = [delta for at, (count, delta) in enumerate(runs) if at < last or count > 1]
         return _Samples(total, 0, sum(count * delta for count, delta in runs), lengths, begins_first=True)
-    if total > MOST_SAMPLES:
+    if total > most:
         return _NONE
     steps = [step for count, delta in runs for step in repeat(delta, count)]
     told = (offset for count, delta in _pairs(ctts, ">Ii") for offset in repeat(delta, count))
@@ -208,23 +218,23 @@ def _edits(elst: bytes) -> list[tuple[int, int, int]]:
         return []
     count = int.from_bytes(elst[4:8])
     form = struct.Struct(">QqI" if elst[:1] == b"\x01" else ">IiI")
-    if len(elst) < 8 + form.size * count:
+    if count > MOST_EDITS or len(elst) < 8 + form.size * count:
         return [(0, 0, NOT_PLAIN)]
     return list(form.iter_unpack(elst[8 : 8 + form.size * count]))
 
 
-def _pairs(body: bytes, form: str) -> list[tuple[int, int]]:
+def _pairs(body: bytes, form: str) -> Iterator[tuple[int, int]]:
     count = min(int.from_bytes(body[4:8]), (len(body) - 8) // 8) if len(body) >= 8 else 0
-    return list(struct.iter_unpack(form, body[8 : 8 + 8 * count]))
+    return struct.iter_unpack(form, body[8 : 8 + 8 * count])
 
 
-def _numbers(body: bytes, width: int = 4) -> list[int]:
+def _numbers(body: bytes, width: int = 4) -> Iterator[int]:
     count = min(int.from_bytes(body[4:8]), (len(body) - 8) // width) if len(body) >= 8 else 0
-    return [number for (number,) in struct.iter_unpack(">I" if width == 4 else ">Q", body[8 : 8 + width * count])]
+    return (number for (number,) in struct.iter_unpack(">I" if width == 4 else ">Q", body[8 : 8 + width * count]))
 
 
 def _last_chunk(bodies: dict[bytes, bytes]) -> int:
-    return max([*_numbers(bodies.get(b"stco", b"")), *_numbers(bodies.get(b"co64", b""), 8)], default=0)
+    return max(chain(_numbers(bodies.get(b"stco", b"")), _numbers(bodies.get(b"co64", b""), 8)), default=0)
 
 
 def _id(tkhd: bytes) -> int:

@@ -12,6 +12,7 @@ from airdate.media.ffmpeg import QUIET, program
 from airdate.media.plan import Plan
 from airdate.media.probe import SCAN_BYTES_A_SECOND, WALL_S, Picture, Probe
 from airdate.media.profile import MAX_BYTES, MAX_SIDE, MIN_SIDE
+from airdate.media.refusals import changing, damaged
 from airdate.media.runner import run
 from airdate.post import PlanKind
 
@@ -33,13 +34,7 @@ def verify(plan: Plan, output: Probe, *, cancel: threading.Event | None = None) 
     faults = form_faults(output, keeps_matrix=plan.profile.keep_matrix)
     short = plan.seconds - output.duration_s
     if plan.kind is PlanKind.ENCODE and short > LOST_S and not plan.profile.salvage and _should_be_whole(plan):
-        raise Refused(
-            "media_damaged",
-            f"only {output.duration_s:.2f} s of {plan.seconds:.2f} s decode",
-            item=item,
-            rule="a film that decodes from its first picture to its last",
-            fix="export it again from its editor, or convert what is left of it with --salvage",
-        )
+        raise damaged(item, f"only {output.duration_s:.2f} s of {plan.seconds:.2f} s are there")
     if plan.inputs[0].sound is not None and output.sound is None and plan.kind is not PlanKind.KEEP:
         faults.append("its sound is missing")
     if plan.is_shortened and -short > LENGTH_SLACK_S:
@@ -126,7 +121,7 @@ def decode_parts(output: Probe, *, item: str, keys_only: bool = False, cancel: t
         keys_only: leave the ends out: enough where each group of pictures is one still of our own, many times.
 
     Raises:
-        Refused: something in it is damaged.
+        Refused: something in it is damaged, or its pictures have several sizes.
         Transient: it was cancelled.
     """
     heard: list[Said] = []
@@ -134,10 +129,6 @@ def decode_parts(output: Probe, *, item: str, keys_only: bool = False, cancel: t
     wall_s = WALL_S + output.duration_s + output.size / SCAN_BYTES_A_SECOND
     call("airdate.media.scanning:scan", order, item=item, wall_s=wall_s, on_said=heard.append, cancel=cancel)
     if heard[0]["fault"] is not None:
-        raise Refused(
-            "media_damaged",
-            f"the film cannot be decoded to its end: {heard[0]['fault']}",
-            item=item,
-            rule="a film that decodes from its first picture to its last",
-            fix="export it again from its editor, or convert what is left of it with --salvage",
-        )
+        raise damaged(item, heard[0]["fault"])
+    if heard[0]["change"] is not None:
+        raise changing(item, heard[0]["change"])

@@ -14,9 +14,10 @@ from airdate.errors import WrongUsage
 from airdate.media.boxes import Boxes
 from airdate.media.clearest import clearness
 from airdate.media.cutting import longest
-from airdate.media.plan import Plan, fit_to_size, plan_salvage, plan_slideshow, plan_video
+from airdate.media.plan import Plan, fit_to_size, plan_instead, plan_slideshow, plan_video
 from airdate.media.probe import Kind, PhotoFacts, Picture, Probe, Sound
 from airdate.media.profile import MAX_BYTES, PROFILES, Duration, Framing, Profile
+from airdate.media.refusals import changing, damaged
 from airdate.media.safe_zones import fitted, free_box, whole_box
 from airdate.post import PlanKind
 
@@ -44,6 +45,7 @@ def film(
         rotation=0,
         is_turned=False,
         is_interlaced=False,
+        is_mixed=False,
         has_alpha=False,
         fps=30.0,
         is_variable=False,
@@ -259,9 +261,21 @@ def test_silence_before_the_picture_counts() -> None:
 
 
 def test_a_salvaged_film_keeps_its_cut() -> None:
-    plan = plan_salvage(plan_video(film(seconds=612), TRIM, max_seconds=180), "a hole")
-    decided(plan, PlanKind.ENCODE, "the first 180 s", "damaged (a hole)")
+    cut = plan_video(film(seconds=612), replace(TRIM, salvage=True), max_seconds=180)
+    plan = plan_instead(cut, damaged("film.mp4", "a hole"))
+    assert plan is not None
+    decided(plan, PlanKind.ENCODE, "the first 180 s", "a hole) → what decodes of it")
     assert (plan.is_shortened, plan.seconds) == (True, 180)
+
+
+def test_what_cannot_be_copied_is_encoded_where_that_helps() -> None:
+    copied, encoded = plan_video(film(), Profile()), plan_video(film(picture={"fps": 12.0}), Profile())
+    change, hole = changing("film.mp4", "at 4.00 s"), damaged("film.mp4", "a hole")
+    plan = plan_instead(copied, change)
+    assert plan is not None
+    decided(plan, PlanKind.ENCODE, "the picture changes its size at 4.00 s → one size")
+    assert plan_instead(copied, hole) is None, "damage is converted only where that was asked for"
+    assert plan_instead(encoded, change) is None
 
 
 def test_a_film_over_four_gigabytes_is_encoded_smaller() -> None:

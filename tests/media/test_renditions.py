@@ -20,7 +20,7 @@ from airdate.media.demo import make_demo_photos, make_demo_video
 from airdate.media.ffmpeg import program
 from airdate.media.normalize import listened, normalize
 from airdate.media.photos import read_photo
-from airdate.media.prepare import Prepared, decide, render, verify_kept
+from airdate.media.prepare import Prepared, as_it_is, decide, proved, render
 from airdate.media.profile import Cover, Duration, Framing, Profile
 from airdate.media.runner import Cancelled
 from airdate.media.verify import form_faults, verify
@@ -59,7 +59,7 @@ def colour_at(path: Path, seconds: float, x: float, y: float) -> tuple[int, ...]
 
 def test_a_kept_film_is_neither_moved_nor_changed(kept_film: Path, tmp_path: Path) -> None:
     plan = decide([kept_film], Profile())
-    assert verify_kept(plan).path == kept_film
+    assert as_it_is(proved(plan)).path == kept_film
     out = tmp_path / "out.mp4"
     done = render(plan, out)
     assert out.read_bytes() == kept_film.read_bytes()

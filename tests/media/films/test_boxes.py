@@ -14,7 +14,7 @@ from airdate.media.profile import MAX_BYTES, Profile
 from airdate.media.tracks import is_variable
 from airdate.post import PlanKind
 
-from .conftest import AAC, CLEAN, H264, TO_709, MakeFilm, ffmpeg, rendered
+from .conftest import AAC, CLEAN, H264, TO_709, MakeFilm, ffmpeg, pictures, rendered
 
 pytestmark = pytest.mark.e2e
 
@@ -186,3 +186,22 @@ def test_sound_of_a_sample_a_moment_is_heard_to_its_end(make_film: MakeFilm, tmp
     sound = rendered(film, tmp_path / "out.mp4").output.sound
     assert sound is not None
     assert sound.end_s == pytest.approx(seconds, abs=0.05)
+
+
+def test_a_picture_that_changes_its_size_is_not_copied(tmp_path: Path) -> None:
+    """Its second size stands in the packets alone, where nothing tells it before they are read."""
+    parts = []
+    for begin, size in ((0, "360x640"), (2, "720x1280")):
+        parts.append(tmp_path / f"{size}.ts")
+        seen = ("-f", "lavfi", "-i", f"testsrc2=size={size}:rate=30:duration=2", "-vf", TO_709)
+        ffmpeg(*seen, *H264, "-bf", "0", "-output_ts_offset", str(begin), str(parts[-1]))
+    (tmp_path / "both.ts").write_bytes(b"".join(part.read_bytes() for part in parts))
+    film = tmp_path / "both.mp4"
+    ffmpeg("-i", str(tmp_path / "both.ts"), "-c", "copy", *CLEAN, str(film))
+    before = film.read_bytes()
+    assert decide([film], Profile()).kind is PlanKind.KEEP
+    done = rendered(film, tmp_path / "out.mp4")
+    assert film.read_bytes() == before
+    assert done.plan.kind is PlanKind.ENCODE
+    assert "the picture changes its size at 2.00 s → one size" in done.reasons
+    assert {image.size for _, image in pictures(done.path)} == {(720, 1280)}

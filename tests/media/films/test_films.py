@@ -25,7 +25,7 @@ from airdate.media.matroska import crop
 from airdate.media.photos import read_photo
 from airdate.media.picture import exact_rate
 from airdate.media.pictures import picture_film
-from airdate.media.prepare import decide, inspect, render, verify_kept
+from airdate.media.prepare import as_it_is, decide, inspect, proved, render
 from airdate.media.profile import Framing, Profile
 from airdate.media.runner import run
 from airdate.media.verify import form_faults
@@ -59,6 +59,39 @@ def test_colours_survive(make_film: MakeFilm, tmp_path: Path, label: str, height
     )
     done = rendered(film, tmp_path / "out.mp4")
     assert near(colour(pictures(done.path)[10][1]), (0x30, 0xA0, 0x40)), colour(pictures(done.path)[10][1])
+
+
+@pytest.mark.parametrize("transfer", ["bt709", "bt470m", "bt470bg", "iec61966-2-1"])
+def test_a_wide_gamut_keeps_its_greys_whatever_its_curve_is_called(
+    make_film: MakeFilm, tmp_path: Path, transfer: str
+) -> None:
+    """A grey is the same in every gamut; Display P3's green, taken for BT.709's, would be paler."""
+    tags = f"setparams=color_primaries=smpte432:color_trc={transfer}:colorspace=bt709:range=tv"
+    film = make_film(
+        f"p3-{transfer}.mkv",
+        *("-c:v", "ffv1", "-color_primaries", "smpte432", "-color_trc", transfer, "-colorspace", "bt709"),
+        picture="color=c=0x40A050:size=720x1280:rate=30",
+        filters=f"drawbox=x=0:w=iw/2:h=ih:c=white:t=fill,format=gbrp,scale=out_color_matrix=bt709,format=yuv444p,{tags}",
+        tone=None,
+    )
+    done = rendered(film, tmp_path / "out.mp4")
+    image = pictures(done.path)[10][1]
+    assert near(colour(image, 0.25), (255, 255, 255)), colour(image, 0.25)
+    red, green, _ = colour(image, 0.75)
+    assert green - red > 0xA0 - 0x40 + 10, "the narrower gamut needs more of the green and less of the red"
+
+
+def test_what_shows_through_does_not_change_the_colours(make_film: MakeFilm, tmp_path: Path) -> None:
+    """Untagged HD is BT.709; on its way to RGB, where alpha is laid over black, ffmpeg takes it for BT.601."""
+    film = make_film(
+        "clear.webm",
+        *("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-b:v", "4M"),
+        picture="color=c=0x1EBE3E:size=1280x720:rate=30",
+        filters="format=gbrp,scale=out_color_matrix=bt709:out_range=tv,format=yuva420p,setparams=range=tv:colorspace=unknown",
+        tone=None,
+    )
+    done = rendered(film, tmp_path / "out.mp4")
+    assert near(colour(pictures(done.path)[10][1]), (0x1E, 0xBE, 0x3E)), colour(pictures(done.path)[10][1])
 
 
 def test_hdr_becomes_sdr_of_the_same_grey_and_no_hdr_word_is_left(make_film: MakeFilm, tmp_path: Path) -> None:
@@ -211,7 +244,7 @@ def test_odd_names_are_only_names(kept: Path, tmp_path: Path) -> None:
     for name in ("-i.mp4", "a:b.mp4", "pipe|x.mov", "%d 'é\".mp4", f"{'日' * 80}.mp4"):
         film = tmp_path / name
         film.write_bytes(kept.read_bytes())
-        assert verify_kept(decide([film], QUICK)).path == film
+        assert as_it_is(proved(decide([film], QUICK))).path == film
         assert rendered(film, tmp_path / f"out{name}").plan.kind is PlanKind.KEEP
 
 

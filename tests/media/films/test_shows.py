@@ -15,7 +15,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from airdate.media.framing import busiest_window
-from airdate.media.prepare import decide, render, verify_kept
+from airdate.media.prepare import decide, proved, render
 from airdate.media.profile import Framing, Profile
 from airdate.media.verify import form_faults
 from airdate.post import PlanKind
@@ -124,8 +124,13 @@ def test_a_hole_of_zeros_in_a_kept_film_is_found(kept: Path, tmp_path: Path) -> 
     plan = decide([film], SMALL)
     assert plan.kind is PlanKind.KEEP
     with pytest.raises(Exception, match=r"hole\.mp4") as caught:
-        verify_kept(plan)
+        proved(plan)
     assert getattr(caught.value, "code", None) == "media_damaged"
+    done = render(decide([film], Profile(preset="ultrafast", salvage=True)), tmp_path / "out.mp4")
+    assert done.plan.kind is PlanKind.ENCODE
+    assert film.read_bytes() == data, (
+        "a kept film is linked, and nothing must be written through the link"
+    )
 
 
 @pytest.mark.parametrize("name", ["cut.mkv", "cut.avi", "cut.mp4"])
@@ -143,9 +148,10 @@ def test_a_film_without_its_end_is_refused_and_salvaged(make_film: MakeFilm, tmp
 
 def test_decoders_are_not_loaded_into_the_calling_process(kept: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from airdate.media.prepare import decide, verify_kept;"
+        "import sys; from pathlib import Path; from airdate.media.prepare import as_it_is, decide, proved;"
         "from airdate.media.profile import Profile;"
-        f"verify_kept(decide([Path({str(kept)!r})], Profile())); print([n for n in ('av', 'PIL') if n in sys.modules])"
+        f"as_it_is(proved(decide([Path({str(kept)!r})], Profile())));"
+        "print([n for n in ('av', 'PIL') if n in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -1,0 +1,50 @@
+"""The refusals of films that more than one part of the engine finds."""
+
+from __future__ import annotations
+
+from airdate.errors import Refused
+
+
+def damaged(item: str, why: str) -> Refused:
+    """The refusal of a film of which a part does not decode."""
+    return Refused(
+        "media_damaged",
+        f"the film cannot be decoded to its end: {why}",
+        item=item,
+        rule="a film that decodes from its first picture to its last",
+        fix="export it again from its editor, or convert what is left of it with --salvage",
+    )
+
+
+def changing(item: str, where: str) -> Refused:
+    """The refusal to copy a film whose picture changes its size; encoded it has one."""
+    return Refused(
+        "media_changes_size",
+        f"the picture changes its size {where}",
+        item=item,
+        rule="a film's pictures have one size",
+        fix="export it again from its editor",
+    )
+
+
+def cut_short(item: str, why: str, *, is_salvable: bool = True) -> Refused:
+    """The refusal of a film whose end is missing."""
+    again = "copy or export it again"
+    return Refused(
+        "media_truncated",
+        f"the end of the film is missing: {why}",
+        item=item,
+        rule="a file is as long as it says",
+        fix=f"{again}, or convert what is left of it with --salvage" if is_salvable else again,
+    )
+
+
+def unreadable(item: str, why: str) -> Refused:
+    """The refusal of what is no film or picture, or of a kind that nobody reads."""
+    return Refused(
+        "media_unreadable",
+        f"this is no film or picture we can read: {why}",
+        item=item,
+        rule="MP4, MOV, WebM, MKV, MPEG, AVI and their like, or a photo, judged by content and not by name",
+        fix="export it again, a film as MP4 and a photo as JPEG, or give the right file",
+    )
