@@ -11,10 +11,11 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import chain, product
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from PIL import Image, ImageCms
+from PIL import Image, ImageChops, ImageCms
 
 from airdate.errors import Refused
 from airdate.media.exif import TURNS, orientation
@@ -32,6 +33,14 @@ QUALITY = 95
 
 SUFFIXES = {"JPEG": ".jpg", "WEBP": ".webp"}
 """What TikTok takes (Media Transfer Guide); everything else becomes JPEG."""
+
+
+SAME = 3
+"""Levels by which a profile of sRGB may differ from sRGB: some round their curve, or hold it as a power of 2.2."""
+
+_SRGB = ImageCms.createProfile("sRGB")
+_COLOURS = Image.frombytes("RGB", (25, 5), bytes(chain.from_iterable(product((0, 64, 128, 192, 255), repeat=3))))
+"""Five levels of each colour with each of the others, by which a profile is tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,16 +141,22 @@ def _look(path: Path, name: str) -> Found:
 
 
 def _is_wide(image: Image.Image, profile: bytes | None) -> bool:
-    """Whether its colours are not sRGB by what it says of itself; one that says nothing is sRGB to every player."""
+    """Whether its colours are not sRGB by what it says of itself; one that says nothing is sRGB to every player.
+
+    A profile is tried, whatever its name: "Linear sRGB" is as far from sRGB as any.
+    """
     if image.mode not in ("RGB", "RGBA", "L", "P", "1", "LA"):
         return True
     if not profile:
         return False
     try:
-        said = ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(BytesIO(profile)))
+        source = ImageCms.ImageCmsProfile(BytesIO(profile))
+        before = _COLOURS if source.profile.xcolor_space.strip() == "RGB" else _COLOURS.convert("L")
+        after = ImageCms.profileToProfile(before, source, _SRGB, outputMode="RGB", flags=ImageCms.Flags.NOOPTIMIZE)
     except (ImageCms.PyCMSError, OSError):
         return True
-    return "srgb" not in said.lower()
+    differences = ImageChops.difference(before.convert("RGB"), cast("Image.Image", after)).tobytes()
+    return max(differences) > SAME
 
 
 def _kept(path: Path, name: str, found: Found) -> tuple[bytes | None, tuple[str, ...]]:

@@ -5,34 +5,38 @@ Runs in child processes only: Pillow and libheif decode what strangers made.
 
 from __future__ import annotations
 
-import io
 import warnings
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from PIL import Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
+import numpy as np
+from PIL import Image, ImageCms, ImageFile, TiffImagePlugin, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from pillow_heif import register_heif_opener
 
 from airdate.errors import Refused
-from airdate.media.exif import LYING, TURNS, orientation
+from airdate.media import jpeg2000
+from airdate.media.exif import LYING, TURNS, exif_pieces, orientation
+from airdate.media.photo_colour import in_srgb, read_colours
 from airdate.media.profile import MAX_PHOTO_BYTES, MAX_PHOTO_MEMORY, MAX_PHOTO_PIXELS
 from airdate.media.titles import read_caption
 
 Image.init()
 register_heif_opener()
 Image.MAX_IMAGE_PIXELS = None  # our own limit is checked from the header, by name and number
+# Pillow's own reader of TIFF tears what lies on its side, and takes the bytes of 16-bit planes for pixels.
+TiffImagePlugin.READ_LIBTIFF = True
 
 _WANTED = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF", "TIFF", "BMP", "GIF", "JPEG2000")
 FORMATS = tuple(name for name in _WANTED if name in Image.OPEN)
 """Those of them that this build of Pillow reads."""
 
+_MOVING = ("PNG", "GIF", "WEBP", "AVIF")
+"""Formats whose further pictures are the next moments; those of JPEG, HEIC and TIFF are thumbnails, maps and pages."""
+
 GROUND = (255, 255, 255)
 """What shows through transparent parts."""
-
-_PHOTOMETRIC, _MIN_IS_WHITE = 262, 0
-"""A TIFF's tag, and its value for a negative."""
 
 _KIND, _REDUCED = 254, 1
 """A TIFF's tag, and its value for a smaller copy of a picture that lies elsewhere in the file."""
@@ -41,37 +45,45 @@ MIN_PREVIEW = 1080
 """Pixels on the longer side of a raw file's preview. Phones and most cameras keep one that fills a screen, which is
 taken; some keep a thumbnail alone where we find it."""
 
-_PLAIN_GAMMA = 0.05
-"""A PNG whose gamma is this near to sRGB's is taken for sRGB, as browsers do."""
-
-_BYTES_A_PIXEL = {"HEIF": 8, "AVIF": 8, "WEBP": 8, "JPEG2000": 20}
+_BYTES_A_PIXEL = {"HEIF": 10, "AVIF": 14, "WEBP": 17, "JPEG2000": 20}
 """Memory of decoding, measured, of formats whose libraries hold a copy of their own."""
+
+_BYTES_DEEP = 29
+"""Of JPEG 2000 of more than eight bits, which is decoded twice."""
 
 _BYTES_OF_MODE = {"1": 2, "L": 1, "P": 5, "I;16": 6, "I;16B": 6, "LA": 8, "PA": 9, "RGBA": 8}
 """Of all others, by what Pillow makes of them: the picture, and what it becomes for resizing. Else it is 4."""
 
+_SPREAD = {"L;2": 85, "L;4": 17}
+"""By how much Pillow multiplies grey of a few bits; a single bit it spreads everywhere."""
+
 _BYTES_TRANSPARENT = 12
 """Where one colour stands for transparency."""
 
+MOST_EXIF, MOST_PIECES = 4_000_000, 100
+"""Bytes of a JPEG's EXIF, and pieces it comes in. Cameras write one of 65,533; Pillow copies all that it has for each
+further piece, which takes 12 s for 48 MB."""
+
 MOST_OVER = 4
 """How many frames a covering photo may reach over; of a strip of one pixel by ten thousand it would be thousands."""
-
-_SRGB = ImageCms.createProfile("sRGB")
 
 
 def read_facts(path: Path, name: str) -> dict[str, Any] | None:
     """The header of a photo; None if it is none, or moves.
 
     Raises:
-        Refused: it is larger than any phone makes, or than can be decoded in bounded memory; or raw.
+        Refused: it is larger than any phone makes, or than can be decoded in bounded memory; or raw; or it carries
+            more EXIF than any camera writes.
     """
     try:
+        _check_exif(path, name)
         with warnings.catch_warnings(), Image.open(path, formats=FORMATS) as image:
             warnings.simplefilter("ignore")
-            if image.format in ("PNG", "GIF") and getattr(image, "n_frames", 1) > 1:
+            is_moving = image.format in _MOVING and bool(getattr(image, "is_animated", False))
+            if is_moving and image.format in ("PNG", "GIF"):
                 return None
             width, height = image.size
-            _check_size(image, path.stat().st_size, name)
+            _check_size(image, path, name)
             if (
                 isinstance(image, TiffImageFile)
                 and image.tag_v2.get(_KIND) == _REDUCED
@@ -80,7 +92,8 @@ def read_facts(path: Path, name: str) -> dict[str, Any] | None:
                 raise raw_photo(name, f", and its preview has {width}×{height} pixels")
             if orientation(image) in LYING:
                 width, height = height, width
-            return {"format": image.format or "?", "width": width, "height": height, "caption": read_caption(image)}
+            shown = {"width": width, "height": height, "caption": read_caption(image)}
+            return {"format": image.format or "?", "is_moving": is_moving, **shown}
     except (UnidentifiedImageError, OSError, RuntimeError, SyntaxError, ValueError, LookupError, EOFError):
         return None
 
@@ -107,9 +120,16 @@ def raw_photo(name: str, what: str = "") -> Refused:
     )
 
 
-def _check_size(image: ImageFile.ImageFile, size: int, name: str) -> None:
+def _check_exif(path: Path, name: str) -> None:
+    """Raise `Refused` before Pillow opens what it would be busy with for minutes."""
+    sizes = exif_pieces(path)
+    if sum(sizes) > MOST_EXIF or len(sizes) > MOST_PIECES:
+        raise damaged_photo(name, f"it carries {sum(sizes):,} bytes of EXIF in {len(sizes):,} pieces")
+
+
+def _check_size(image: ImageFile.ImageFile, path: Path, name: str) -> None:
     """Raise `Refused` before anything that could decode a pixel of a picture that is too large."""
-    memory = _memory(image)
+    size, memory = path.stat().st_size, _memory(image, path)
     if image.width * image.height > MAX_PHOTO_PIXELS or size > MAX_PHOTO_BYTES or memory > MAX_PHOTO_MEMORY:
         raise Refused(
             "photo_too_large",
@@ -120,13 +140,27 @@ def _check_size(image: ImageFile.ImageFile, size: int, name: str) -> None:
         )
 
 
-def _memory(image: ImageFile.ImageFile) -> int:
+def check_bytes(size: int, name: str) -> None:
+    """Raise `Refused` before a library reads a file whole that is too large to be a photo."""
+    if size > MAX_PHOTO_BYTES:
+        raise Refused(
+            "photo_too_large",
+            f"the photo has {size:,} bytes",
+            item=name,
+            rule=f"at most {MAX_PHOTO_BYTES:,} bytes",
+            fix="export it smaller; 1920 pixels on the longer side are all that TikTok shows",
+        )
+
+
+def _memory(image: ImageFile.ImageFile, path: Path) -> int:
     """Bytes that decoding takes. A JPEG is decoded smaller; a progressive one is held whole all the same."""
     pixels, kind = image.width * image.height, image.format or ""
     if isinstance(image, JpegImageFile):
         parts = [across * down for _, across, down, _ in image.layer]
         whole = 2 * sum(parts) / max(1, *parts) if image.info.get("progressive") else 0
         return int(pixels * (whole + 4 / (4 if pixels > 20_000_000 else 1)))
+    if jpeg2000.is_deep(image, path):
+        return pixels * _BYTES_DEEP
     if kind in _BYTES_A_PIXEL:
         return pixels * _BYTES_A_PIXEL[kind]
     return pixels * (_BYTES_TRANSPARENT if "transparency" in image.info else _BYTES_OF_MODE.get(image.mode, 4))
@@ -153,16 +187,33 @@ def read_photo(path: Path, name: str, *, frame: tuple[int, int], cover: bool = F
             factor = max(factors) if cover else min(factors)
             size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
             kept = (min(size[0], MOST_OVER * room[0]), min(size[1], MOST_OVER * room[1]))
+            colours = read_colours(image, path)
+            _spread_transparency(image)
             image.draft("RGB", size)
-            image.load()
-            picture = _full_colour(image)
+            picture = _decoded(image, path, name)
             if not picture.size == size == kept:
                 picture = picture.resize(kept, Image.Resampling.LANCZOS, _middle(picture.size, size, kept))
             if lies in TURNS:
                 picture = picture.transpose(TURNS[lies])
-            return _opaque(_srgb(_eight_bit(picture, image)))
+            return _opaque(in_srgb(picture, image, colours))
     except (OSError, RuntimeError, SyntaxError, ValueError, LookupError, EOFError, ImageCms.PyCMSError) as failed:
         raise damaged_photo(name, type(failed).__name__) from None
+
+
+def _decoded(image: ImageFile.ImageFile, path: Path, name: str) -> Image.Image:
+    """The picture in a form that can be resized.
+
+    Raises:
+        Refused: it would come out wrong.
+    """
+    image.load()
+    if not jpeg2000.is_deep(image, path):
+        return _full_colour(image)
+    if image.mode not in jpeg2000.FORMATS:
+        raise damaged_photo(
+            name, f"it is JPEG 2000 of more than eight bits in {image.mode}, which nothing here decodes rightly"
+        )
+    return jpeg2000.decode(path, image.mode)
 
 
 def _middle(whole: tuple[int, int], size: tuple[int, int], kept: tuple[int, int]) -> tuple[float, float, float, float]:
@@ -175,62 +226,27 @@ def _middle(whole: tuple[int, int], size: tuple[int, int], kept: tuple[int, int]
 def _full_colour(image: Image.Image) -> Image.Image:
     """Palettes as full colour and deep grey as numbers, which can be resized."""
     if image.mode.startswith("I"):
-        return image.convert("F")
+        return _deep_grey(image)
     if "transparency" in image.info or image.mode == "PA":
         return image.convert("RGBA")
     plain = {"P": "RGB", "1": "L"}.get(image.mode)
     return image.convert(plain) if plain else image
 
 
-def _eight_bit(picture: Image.Image, original: Image.Image) -> Image.Image:
-    """Deep grey scaled down, which Pillow would clip to white: of 0 to 65535, or of 0.0 to 1.0."""
-    if picture.mode != "F":
-        return picture
-    is_unit = original.mode == "F" and cast("tuple[float, float]", original.getextrema())[1] <= 1
-    unit = 255 if is_unit else 1 / 257
-    grey = picture.point(lambda value: value * unit + 0.5).convert("L")
-    return ImageOps.invert(grey) if _is_negative(original) else grey
+def _deep_grey(image: Image.Image) -> Image.Image:
+    """As numbers, of which the one that stands for transparency becomes the ground."""
+    grey, see_through = image.convert("F"), image.info.get("transparency")
+    if see_through is None:
+        return grey
+    numbers = np.array(grey)
+    numbers[numbers == see_through] = 65_535
+    return Image.fromarray(numbers)
 
 
-def _is_negative(image: Image.Image) -> bool:
-    """Whether a deep TIFF's zero is white; Pillow turns only those of eight bits round."""
-    return isinstance(image, TiffImageFile) and image.tag_v2.get(_PHOTOMETRIC) == _MIN_IS_WHITE
-
-
-def _srgb(image: Image.Image) -> Image.Image:
-    """The picture in sRGB; phones shoot Display P3, which looks dull when it is taken for sRGB."""
-    profile = image.info.get("icc_profile")
-    if not profile or image.mode not in ("RGB", "RGBA", "CMYK", "L", "LA"):
-        return _without_gamma(image)
-    alpha = image.getchannel("A") if image.mode in ("RGBA", "LA") else None
-    plain = image.convert(image.mode.removesuffix("A")) if alpha is not None else image
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        turned = ImageCms.profileToProfile(plain, source, _SRGB, outputMode="RGB")
-    except (OSError, ImageCms.PyCMSError):
-        return image  # a profile that is damaged or of another colour model says nothing about these pixels
-    if turned is None:
-        return image
-    if alpha is not None:
-        turned.putalpha(alpha)
-    return turned
-
-
-def _without_gamma(image: Image.Image) -> Image.Image:
-    """A PNG whose values are of another gamma than sRGB's, as old editors wrote them, with sRGB's."""
-    gamma = image.info.get("gamma")
-    if not gamma or "srgb" in image.info or image.mode not in ("RGB", "RGBA", "L", "LA"):
-        return image
-    if not 0.1 <= gamma <= 10 or abs(gamma * 2.2 - 1) < _PLAIN_GAMMA:
-        return image
-    levels = [round(255 * _of_light((level / 255) ** (1 / gamma))) for level in range(256)]
-    plain = list(range(256))
-    return image.point([level for band in image.getbands() for level in (plain if band == "A" else levels)])
-
-
-def _of_light(light: float) -> float:
-    """SRGB's value, 0.0 to 1.0, of a linear one (IEC 61966-2-1)."""
-    return light * 12.92 if light <= 0.0031308 else 1.055 * light ** (1 / 2.4) - 0.055
+def _spread_transparency(image: ImageFile.ImageFile) -> None:
+    """Spread the grey that stands for transparency to eight bits, as Pillow does with every other grey."""
+    if image.format == "PNG" and image.tile and isinstance(see_through := image.info.get("transparency"), int):
+        image.info["transparency"] = see_through * _SPREAD.get(str(image.tile[0].args), 1)
 
 
 def _opaque(image: Image.Image) -> Image.Image:

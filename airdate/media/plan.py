@@ -53,6 +53,9 @@ LARGEST_SHORT_SIDE = 1080
 WHOLE_FRAME = 0.001
 """Of a frame: a measured rate is not exact, and the last frame must not be lost to its rounding."""
 
+VERSION = 2
+"""Counts the changes after which the same plan makes another film: the store hands out none from before."""
+
 COPIES = (PlanKind.KEEP, PlanKind.REMUX, PlanKind.FILTER, PlanKind.AUDIO)
 """Plans by which the picture stays what it is, packet by packet."""
 
@@ -235,6 +238,8 @@ def plan_slideshow(probes: Sequence[Probe], profile: Profile, *, max_seconds: fl
     )
     if profile.music is not None and profile.on_beat:
         reasons.append("photos change on the nearest beat of the music, if it keeps a beat")
+    if moving := sum(1 for probe in probes if probe.photo is not None and probe.photo.is_moving):
+        reasons.append(f"moving photos ({moving} of {count}) → the first picture of each")
     if profile.titles is not None:
         titled = sum(1 for probe in probes if probe.photo is not None and probe.photo.caption)
         reasons.append(f"{titled} of the {count} photos have a caption of their own, which is written onto them")

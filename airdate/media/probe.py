@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
@@ -123,12 +124,14 @@ class PhotoFacts:
     Attributes:
         width: as shown, EXIF rotation applied.
         caption: what its metadata say of it, one line; None if nothing.
+        is_moving: it has more pictures, which follow each other.
     """
 
     format: str
     width: int
     height: int
     caption: str | None = None
+    is_moving: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +169,7 @@ class Probe:
         return facts
 
 
-def probe(path: Path, *, name: str | None = None) -> Probe:
+def probe(path: Path, *, name: str | None = None, cancel: threading.Event | None = None) -> Probe:
     """Find out what a file is.
 
     Args:
@@ -174,11 +177,12 @@ def probe(path: Path, *, name: str | None = None) -> Probe:
 
     Raises:
         Refused: it is empty, cut off before anything could be read, or no film or picture.
+        Transient: it was cancelled.
     """
-    return probe_all([path], [name or path.name])[0]
+    return probe_all([path], [name or path.name], cancel=cancel)[0]
 
 
-def probe_all(paths: Sequence[Path], names: Sequence[str]) -> list[Probe]:
+def probe_all(paths: Sequence[Path], names: Sequence[str], *, cancel: threading.Event | None = None) -> list[Probe]:
     """`probe` for several files, in one child process. Raises `NeedsPerson` too, if `AIRDATE_FFPROBE` is wrong."""
     for path, name in zip(paths, names, strict=True):
         if path.stat().st_size == 0:
@@ -196,6 +200,7 @@ def probe_all(paths: Sequence[Path], names: Sequence[str]) -> list[Probe]:
             item=names[0],
             wall_s=wall_s,
             on_said=lambda said: found.append(_probe(said, paths[len(found)], names[len(found)])),
+            cancel=cancel,
         )
     except Refused as refusal:
         if refusal.code in ("media_crashes", "media_hangs"):

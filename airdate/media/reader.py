@@ -74,10 +74,12 @@ def _read(path: Path, name: str) -> dict[str, Any]:
         head = file.read(_HEAD)
     boxes = read_boxes(path)
     if (is_raw := _is_raw(head)) or _looks_like_photo(head):
-        from airdate.media.photos import damaged_photo, raw_photo, read_facts  # noqa: PLC0415  (Pillow costs a lot)
+        from airdate.media.photos import check_bytes, damaged_photo, raw_photo, read_facts  # noqa: PLC0415
 
         if is_raw:
             raise raw_photo(name)
+        if not head.startswith(_MOVING):
+            check_bytes(path.stat().st_size, name)
         photo = read_facts(path, name)
         if photo is not None and boxes is not None and boxes.truncated:  # libheif shows grey for what is missing
             raise damaged_photo(name, f"its boxes reach past its end at {path.stat().st_size:,} bytes")

@@ -7,6 +7,7 @@ processes only.
 from __future__ import annotations
 
 import re
+import unicodedata
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -33,6 +34,9 @@ SHADE = (0, 0, 0, 150)
 
 _CONTROL = re.compile(r"[\0-\x1f\x7f-\x9f]")
 """No letters; cameras fill the rest of a caption with zeros."""
+
+_JOINER = "\u200d"
+"""Between two emoji that are shown as one."""
 
 _IMAGE_DESCRIPTION = 0x010E
 _MAKE, _MODEL = 0x010F, 0x0110
@@ -153,13 +157,32 @@ def _wrapped(title: str, letters: ImageFont.FreeTypeFont, width: float) -> list[
     lines = [""]
     for word in title.split():
         longer = f"{lines[-1]} {word}".strip()
-        if letters.getlength(longer) <= width or not lines[-1]:
+        if letters.getlength(longer) <= width:
             lines[-1] = longer
         else:
-            lines.append(word)
+            lines += _pieces(word, letters, width)
+    lines = [line for line in lines if line]
     if len(lines) > MOST_LINES:
         lines = [*lines[: MOST_LINES - 1], f"{lines[MOST_LINES - 1]} ..."]
     return [_shortened(line, letters, width) for line in lines]
+
+
+def _pieces(word: str, letters: ImageFont.FreeTypeFont, width: float) -> list[str]:
+    """A word in pieces that fit: Thai, Chinese and Japanese are written without spaces.
+
+    A word that fits is one piece. Where words end inside a sentence only a dictionary knows.
+    """
+    pieces = [""]
+    for letter in word:
+        if pieces[-1] and not _clings(pieces[-1], letter) and letters.getlength(pieces[-1] + letter) > width:
+            pieces.append("")
+        pieces[-1] += letter
+    return pieces
+
+
+def _clings(before: str, letter: str) -> bool:
+    """Whether a letter stands with the one before it: an accent, a Thai vowel above it, a part of an emoji."""
+    return unicodedata.category(letter).startswith("M") or _JOINER in (before[-1], letter)
 
 
 def _shortened(line: str, letters: ImageFont.FreeTypeFont, width: float) -> str:

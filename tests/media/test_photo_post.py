@@ -155,6 +155,20 @@ def test_everything_else_becomes_baseline_srgb_jpeg(
     assert reason in " ".join(fitted.reasons)
 
 
+@pytest.mark.parametrize("suffix", ["jpg", "webp"])
+def test_a_profile_is_tried_whatever_its_name(tmp_path: Path, suffix: str) -> None:
+    """Level 55 of light is sRGB's 128; the profile's name is sRGB's all the same."""
+    path = tmp_path / f"a.{suffix}"
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    curve = b"para\0\0\0\0\0\3\0\0" + (round(2.4 * 65536)).to_bytes(4)
+    linear = profile.replace(curve, b"para\0\0\0\0\0\0\0\0" + (65536).to_bytes(4))
+    assert linear != profile
+    Image.new("RGB", (300, 300), (55, 55, 55)).save(path, quality=95, icc_profile=linear)
+    fitted = one(path)
+    assert any("sRGB" in reason for reason in fitted.reasons)
+    assert shown(fitted).getpixel((150, 150)) == pytest.approx((128, 128, 128), abs=3)
+
+
 def test_the_same_pictures_come_out_the_same(tmp_path: Path) -> None:
     paths = [tmp_path / "a.png", tmp_path / "b.jpg"]
     noise(1500, 1500).save(paths[0])

@@ -8,6 +8,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -16,6 +17,7 @@ from airdate.media import photos
 from airdate.media.photos import read_facts, read_photo
 from airdate.media.prepare import decide, inspect
 from airdate.media.profile import Profile
+from airdate.media.reader import read
 
 LEFT, RIGHT = (200, 40, 40), (40, 60, 200)
 
@@ -52,6 +54,70 @@ def test_a_photo_is_shown_upright(tmp_path: Path, name: str, orientation: int, t
     assert is_near(shown.getpixel((70, 20)), RIGHT)
 
 
+@pytest.mark.parametrize("orientation", [5, 6, 7, 8])
+@pytest.mark.parametrize("mode", ["L", "P", "RGB", "RGBA", "CMYK", "I;16"])
+def test_a_bare_tiff_that_lies_on_its_side_is_not_torn(tmp_path: Path, mode: str, orientation: int) -> None:
+    path = tmp_path / "a.tif"
+    lying = halves().transpose(_UNTURN[orientation])
+    deep = Image.fromarray(np.asarray(lying.convert("L")).astype(np.uint16) * 257)
+    stored = {"I;16": deep, "P": lying.quantize(4)}.get(mode) or lying.convert(mode)
+    stored.save(path, tiffinfo={274: orientation})
+    picture = read_photo(path, "a.tif", frame=(80, 80))
+    left, right = (picture.crop(box).getcolors() for box in ((0, 0, 40, 40), (40, 0, 80, 40)))
+    assert picture.size == (80, 40)
+    assert (len(left or []), len(right or [])) == (1, 1)
+    assert mode in ("L", "I;16") or is_near(picture.getpixel((10, 20)), LEFT)
+
+
+_UNTURN = {
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+
+
+def planar_tiff(colour: tuple[int, ...], side: int, photometric: int) -> bytes:
+    """A bare TIFF of 16 bits in which each colour has a plane of its own (TIFF 6.0, PlanarConfiguration 2)."""
+    plane, parts = side * side * 2, len(colour)
+    tags = [(256, 3, 1, side), (257, 3, 1, side), (258, 3, parts, 300), (259, 3, 1, 1), (262, 3, 1, photometric)]
+    tags += [(273, 4, parts, 320), (277, 3, 1, parts), (278, 3, 1, side), (279, 4, parts, 340), (284, 3, 1, 2)]
+    head = b"II*\0\x08\0\0\0" + struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    depths = struct.pack(f"<{parts}H", *[16] * parts)
+    offsets = struct.pack(f"<{parts}I", *(400 + plane * number for number in range(parts)))
+    sizes = struct.pack(f"<{parts}I", *[plane] * parts)
+    facts = head.ljust(300, b"\0") + depths.ljust(20, b"\0") + offsets.ljust(20, b"\0") + sizes.ljust(60, b"\0")
+    return facts + b"".join(struct.pack("<H", level * 257) * side * side for level in colour)
+
+
+def test_planes_of_sixteen_bits_are_read_and_cut_off_ones_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    for levels, photometric in (((200, 60, 50), 2), ((55, 195, 205, 0), 5)):
+        data = planar_tiff(levels, 40, photometric)
+        path.write_bytes(data)
+        assert is_near(read_photo(path, "a.tif", frame=(40, 40)).getpixel((20, 20)), (200, 60, 50), 1)
+        path.write_bytes(data[:-100])
+        with pytest.raises(Refused) as caught:
+            read_photo(path, "a.tif", frame=(40, 40))
+        assert caught.value.code == "photo_damaged"
+
+
+def test_more_exif_than_any_camera_writes_is_refused_before_it_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pillow copies all it has for each further piece: 48 MB take it 12 s, and so do many small pieces."""
+    path, out = tmp_path / "a.jpg", BytesIO()
+    halves().save(out, "JPEG")
+    data = out.getvalue()
+    monkeypatch.setattr(Image, "open", lambda *_, **__: pytest.fail("it was opened"))
+    for size, count in ((60_000, 80), (100, 1000)):
+        piece = b"\xff\xe1" + struct.pack(">H", size + 8) + b"Exif\0\0" + bytes(size)
+        path.write_bytes(data[:2] + b"\xff" + piece * count + data[2:])
+        with pytest.raises(Refused, match="bytes of EXIF") as caught:
+            read_facts(path, "a.jpg")
+        assert caught.value.code == "photo_damaged"
+
+
 def test_a_strip_that_covers_a_frame_is_cut_before_it_is_enlarged(tmp_path: Path) -> None:
     path = tmp_path / "strip.png"
     halves(1, 10_000).save(path)
@@ -73,8 +139,11 @@ def test_junk_where_tags_should_be_says_nothing(tmp_path: Path) -> None:
 
 def with_chunk(data: bytes, name: bytes, body: bytes) -> bytes:
     """A PNG with one more chunk after its header."""
-    chunk = struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-    return data[:33] + chunk + data[33:]
+    return data[:33] + piece(name, body) + data[33:]
+
+
+def piece(name: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
 
 def png(picture: Image.Image) -> bytes:
@@ -103,6 +172,40 @@ def test_no_pixel_is_decoded_before_the_size_is_judged(tmp_path: Path, monkeypat
     with pytest.raises(Refused) as caught:
         read_facts(path, "bomb.png")
     assert caught.value.code == "photo_too_large"
+
+
+@pytest.mark.parametrize(("kind", "each"), [("WEBP", 17), ("AVIF", 14), ("HEIF", 10)])
+def test_formats_whose_libraries_hold_copies_take_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, each: int
+) -> None:
+    path = tmp_path / "a.photo"
+    halves().save(path, format=kind)
+    monkeypatch.setattr(photos, "MAX_PHOTO_MEMORY", 80 * 40 * each)
+    assert read_facts(path, "a.photo") is not None
+    monkeypatch.setattr(photos, "MAX_PHOTO_MEMORY", 80 * 40 * each - 1)
+    with pytest.raises(Refused, match="decoding it takes"):
+        read_facts(path, "a.photo")
+
+
+def test_one_value_over_white_does_not_make_the_rest_black(tmp_path: Path) -> None:
+    path = tmp_path / "grey.tif"
+    picture = Image.new("F", (40, 40), 200 / 255)
+    picture.putpixel((0, 0), 1.05)
+    picture.save(path)
+    shown = read_photo(path, "grey.tif", frame=(40, 40))
+    assert is_near(shown.getpixel((30, 30)), (200, 200, 200), 1)
+    assert shown.getpixel((0, 0)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize(("depth", "key", "other"), [(16, 33_000, 20_000), (4, 8, 5), (2, 2, 1)])
+def test_grey_that_stands_for_transparency_is_white(tmp_path: Path, depth: int, key: int, other: int) -> None:
+    path = tmp_path / "key.png"
+    for value, wanted in ((key, 255), (other, round(other / (2**depth - 1) * 255))):
+        row = b"\0" + int("".join(f"{value:0{depth}b}" for _ in range(8)), 2).to_bytes(depth)
+        head = b"\x89PNG\r\n\x1a\n" + piece(b"IHDR", struct.pack(">IIBBBBB", 8, 8, depth, 0, 0, 0, 0))
+        rest = piece(b"tRNS", struct.pack(">H", key)) + piece(b"IDAT", zlib.compress(row * 8)) + piece(b"IEND", b"")
+        path.write_bytes(head + rest)
+        assert is_near(read_photo(path, "key.png", frame=(8, 8)).getpixel((4, 4)), (wanted, wanted, wanted), 1)
 
 
 @pytest.mark.parametrize(("mode", "value"), [("I;16", 200 * 257), ("F", 200 / 255), ("F", 200 * 257.0), ("L", 200)])
@@ -160,3 +263,24 @@ def test_a_heic_that_was_cut_off_is_refused_before_it_shows_grey(tmp_path: Path)
     with pytest.raises(Refused, match="boxes reach past its end") as caught:
         inspect(path)
     assert caught.value.code == "photo_damaged"
+
+
+def test_what_moves_shows_its_first_picture_and_the_plan_says_so(tmp_path: Path) -> None:
+    moving, still = tmp_path / "a.webp", tmp_path / "b.png"
+    halves().save(moving, save_all=True, append_images=[Image.new("RGB", (80, 40), RIGHT)], duration=500)
+    halves().save(still)
+    plan = decide([moving, still], Profile())
+    assert "moving photos (1 of 2) → the first picture of each" in plan.reasons
+    assert is_near(read_photo(moving, "a.webp", frame=(80, 80)).getpixel((10, 20)), LEFT)
+
+
+@pytest.mark.parametrize("name", ["a.webp", "a.heic", "a.avif", "a.tif"])
+def test_a_photo_of_gigabytes_is_refused_unread(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / name
+    halves().save(path)
+    with path.open("r+b") as file:
+        file.truncate(3_000_000_000)
+    monkeypatch.setattr("airdate.media.photos.Image.open", lambda *_args, **_more: pytest.fail("it was opened"))
+    with pytest.raises(Refused) as refused:
+        next(read([str(path)], [name]))
+    assert (refused.value.code, "3,000,000,000 bytes" in refused.value.message) == ("photo_too_large", True)

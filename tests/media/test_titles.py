@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageChops, ImageFont
 
 from airdate.errors import Refused
-from airdate.media.titles import BOTTOM, LONGEST, read_caption, write_title
+from airdate.media.titles import BOTTOM, LONGEST, MOST_LINES, _wrapped, read_caption, write_title
 
 XMP = (
     '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
@@ -105,6 +105,19 @@ def test_a_long_title_keeps_to_its_lines(font: Path) -> None:
     box = ImageChops.difference(grey, write_title(grey.copy(), "word " * 40, font, "a.jpg")).getbbox()
     assert box is not None
     assert box[3] - box[1] < 960 * 0.2
+
+
+def test_words_without_spaces_are_broken_and_not_cut(font: Path) -> None:
+    """As Thai and Chinese are written; an accent stays with its letter."""
+    letters = ImageFont.truetype(str(font), 27)
+    for title in ("abcdefghijklmnop" * 5, "short " + "n\u0303" * 40):
+        lines = _wrapped(title, letters, 450)
+        assert "".join(lines).replace(" ", "") == title.replace(" ", "")
+        assert 1 < len(lines) <= MOST_LINES
+        assert not any(line.startswith("\u0303") for line in lines)
+        assert all(letters.getlength(line) <= 450 for line in lines)
+    assert len(_wrapped("a" * 400, letters, 450)) == MOST_LINES
+    assert _wrapped("a" * 400, letters, 450)[-1].endswith("...")
 
 
 def test_a_letter_the_font_lacks_is_named(font: Path) -> None:
