@@ -15,19 +15,23 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 from typer.exceptions import TyperException
 
-from airdate.errors import AirdateError, Transient, Who, WrongUsage
+from airdate.errors import AirdateError, NeedsPerson, Transient, Who, WrongUsage
 from airdate.redact import redact
 
 if TYPE_CHECKING:
     from airdate.commands.publish import Runs
 
 BUG_STATUS = 1
+
+ENDS = (signal.SIGTERM, signal.SIGHUP)
+"""What asks a command to end, besides Ctrl-C: the system, and a terminal that is closed."""
 
 ACTORS = {
     Who.NOBODY: "nobody, it goes on by itself",
@@ -65,7 +69,11 @@ class Console:
         self.runs: Callable[[], Runs | None] = lambda: None
 
     def document(self, facts: Mapping[str, Any]) -> None:
-        """Print the one JSON document on standard output; a second one is dropped."""
+        """Print the one JSON document on standard output; a second one is dropped.
+
+        Raises:
+            NeedsPerson: it cannot be written.
+        """
         if not self._said:
             self._said = True
             _write(json.dumps(facts), err=False)
@@ -82,14 +90,13 @@ def run(app: typer.Typer, arguments: Sequence[str], shapes: Mapping[str, Sequenc
     Args:
         shapes: the fields of each command's document, by command (`posts show`); on an error all but `error` are null.
     """
+    _open_closed()
     console = Console()
     words = [word for word in arguments if not word.startswith("-")]
     fields = shapes.get(" ".join(words[:2])) or shapes.get(" ".join(words[:1])) or ()
-    answer = _attempt(app, arguments, console, dict.fromkeys(fields))
-    if wants_json(arguments):
-        console.document(answer.document)
-    console.say(answer.words)
-    return answer.status
+    with _ends_in_order():
+        answer = _attempt(app, arguments, console, dict.fromkeys(fields))
+        return _given(console, answer, in_json=wants_json(arguments))
 
 
 def wants_json(arguments: Sequence[str]) -> bool:
@@ -99,10 +106,24 @@ def wants_json(arguments: Sequence[str]) -> bool:
     return "--json" in options
 
 
+def _given(console: Console, answer: Answer, *, in_json: bool) -> int:
+    """Give the answer out and return the exit status: the command's own, unless only the giving failed."""
+    status = answer.status
+    try:
+        if in_json:
+            console.document(answer.document)
+    except NeedsPerson as lost:
+        console.say(described(shown(lost.as_dict())))
+        status = status or lost.exit_code
+    console.say(answer.words)
+    return status
+
+
 def _attempt(app: typer.Typer, arguments: Sequence[str], console: Console, blank: Mapping[str, None]) -> Answer:
     command = typer.main.get_command(app)
     try:
-        with _ends_on_sigterm(), command.make_context("airdate", list(arguments), obj=console) as context:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, *ENDS})  # the front door holds them back
+        with command.make_context("airdate", list(arguments), obj=console) as context:
             answer = command.invoke(context)
     except typer.Exit as end:
         return Answer({}, status=end.exit_code)
@@ -191,17 +212,41 @@ def _bug(bug: Exception, blank: Mapping[str, None]) -> Answer:
 
 
 @contextmanager
-def _ends_on_sigterm() -> Iterator[None]:
-    """Let SIGTERM end a command the way Ctrl-C does, so that what it began (an encoder, a lease) is ended too."""
+def _ends_in_order() -> Iterator[None]:
+    """Let a signal to end do what Ctrl-C does, so that what a command began (an encoder, a lease) is ended too.
+
+    Only the first does: a closed terminal sends several, and one may not cut short what another began to end. A signal
+    that this process was begun to ignore, as by `nohup`, stays ignored.
+    """
+    is_told = False
 
     def end(_signal: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
+        nonlocal is_told
+        if not is_told:
+            is_told = True
+            raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, end)
+    before = {number: signal.getsignal(number) for number in ENDS}
+    heard = [number for number in ENDS if before[number] is not signal.SIG_IGN]
+    for number in heard:
+        signal.signal(number, end)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number in heard:
+            signal.signal(number, before[number])
+
+
+def _open_closed() -> None:
+    """Put the null device where a standard stream is closed: the next file would get its number, and what is said."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 (for good)
 
 
 def _is_read(stream: TextIO) -> bool:
@@ -212,10 +257,20 @@ def _is_read(stream: TextIO) -> bool:
 
 
 def _write(text: str, *, err: bool) -> None:
+    stream = sys.stderr if err else sys.stdout
     try:
         typer.echo(text, err=err)
     except BrokenPipeError:
-        _let_go(sys.stderr if err else sys.stdout)
+        _let_go(stream)
+    except OSError as failed:
+        _let_go(stream)
+        if not err:
+            raise NeedsPerson(
+                "output_unwritable",
+                f"standard output cannot be written: {failed.strerror}",
+                rule="the JSON document goes to standard output",
+                fix="let it go where there is room, and run the same command again",
+            ) from None
 
 
 def _let_go(stream: TextIO) -> None:

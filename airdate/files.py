@@ -31,6 +31,9 @@ CLOCK_GRAIN_S = 0.02
 """File systems stamp changes with a clock that stands still for up to 10 ms. A file stamped more recently than this
 could be changed again under the same stamp, so it is not hashed before its stamp is older."""
 
+MAX_WAITS = 100
+"""How often the end of a change is waited for, write upon write, before a file is called unfinished: some seconds."""
+
 MAX_HASHINGS = 3
 """How often a file that changes while it is hashed is hashed, before it is called unfinished."""
 
@@ -129,7 +132,7 @@ def seal(path: Path, *, on_progress: Callable[[float], None] | None = None) -> S
     """
     descriptor = _open(path)
     try:
-        known = _known_hash(_settled(descriptor))
+        known = _known_hash(_settled(path, descriptor))
         signature, sha256 = known or _hashed(path, descriptor, on_progress)
     finally:
         os.close(descriptor)
@@ -160,7 +163,7 @@ def _remember(signature: Signature, sha256: str) -> None:
 
 def _hashed(path: Path, descriptor: int, on_progress: Callable[[float], None] | None) -> tuple[Signature, str]:
     for _ in range(MAX_HASHINGS):
-        before = _settled(descriptor)
+        before = _settled(path, descriptor)
         digest, done = hashlib.sha256(), 0
         with _reading(path):
             while block := os.pread(descriptor, HASH_BLOCK, done):
@@ -173,14 +176,15 @@ def _hashed(path: Path, descriptor: int, on_progress: Callable[[float], None] | 
     raise _changed(path, f"it changed during each of {MAX_HASHINGS} hashings")
 
 
-def _settled(descriptor: int) -> Signature:
+def _settled(path: Path, descriptor: int) -> Signature:
     """The signature, once any later change would give another one."""
-    while True:
+    for _ in range(MAX_WAITS):
         signature = _signature(descriptor)
         age_s = time.time() - max(signature.mtime_ns, signature.ctime_ns) / 1e9
         if not -CLOCK_GRAIN_S < age_s < CLOCK_GRAIN_S:
             return signature
         time.sleep(CLOCK_GRAIN_S)
+    raise _changed(path, "it is written to all the time")
 
 
 def _signature(descriptor: int) -> Signature:

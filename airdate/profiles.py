@@ -11,10 +11,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from airdate.errors import NeedsPerson, WrongUsage
 from airdate.files import seal
-from airdate.media.plan import Plan
+from airdate.media.plan import VERSION, Plan
 from airdate.media.profile import PROFILES, Profile
 from airdate.post import PlanKind
-from airdate.settings import Settings
+from airdate.settings import Settings, expanded
 
 FILES = ("music", "titles")
 """Fields of a profile that name files."""
@@ -34,8 +34,8 @@ def profile_named(name: str) -> Profile:
     """
     if name in PROFILES:
         return PROFILES[name]
-    path = Path(name).expanduser()
-    if not name.endswith(".toml") or not path.is_file():
+    path = _file_named(name)
+    if path is None:
         raise WrongUsage(
             "profile_unknown",
             f"there is no profile named {name!r}",
@@ -47,13 +47,30 @@ def profile_named(name: str) -> Profile:
         values = {"name": path.stem, **tomllib.loads(path.read_text(encoding="utf-8"))}
         if strange := values.keys() - Profile.__dataclass_fields__.keys():
             raise _wrong(path, f"a profile has no {', '.join(sorted(strange))}")
-        profile = TypeAdapter(Profile).validate_python(_absolute(values, path.absolute().parent))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as unreadable:
-        raise _wrong(path, str(unreadable)) from None
+        profile = TypeAdapter(Profile).validate_python(_absolute(values, path.parent))
     except ValidationError as failed:
         faults = "; ".join(f"{error['loc'][0]}: {error['msg']}" for error in failed.errors(include_url=False))
         raise _wrong(path, faults) from None
+    except (ValueError, RecursionError, OSError) as unreadable:  # a ValueError is also a number of 5,000 digits
+        raise _wrong(path, str(unreadable)) from None
     return profile
+
+
+def _file_named(name: str) -> Path | None:
+    """The TOML file of this name, if there is one."""
+    try:
+        path = expanded(Path(name))
+    except ValueError:
+        return None
+    return path if name.endswith(".toml") and _is_file(path) else None
+
+
+def _is_file(path: Path) -> bool:
+    """Whether a file is there; nowhere is one whose name is longer than a name can be."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def default_profile(settings: Settings) -> Profile:
@@ -84,7 +101,7 @@ def rendition_facts(plan: Plan) -> dict[str, Any]:
         NeedsPerson: as `check_files`.
     """
     check_files(plan)
-    facts = asdict(plan.profile) | {"seconds": plan.seconds}
+    facts = asdict(plan.profile) | {"seconds": plan.seconds, "version": VERSION}
     left_out = NEVER_HEEDED if plan.kind is PlanKind.SLIDESHOW else (*NEVER_HEEDED, *SLIDESHOWS_HEED)
     facts = {name: value for name, value in facts.items() if name not in left_out}
     return facts | {name: seal(facts[name]).sha256 for name in FILES if facts.get(name) is not None}
@@ -96,7 +113,7 @@ def check_files(plan: Plan) -> None:
         return
     for name in FILES:
         path: Path | None = getattr(plan.profile, name)
-        if path is not None and not path.is_file():
+        if path is not None and not _is_file(path):
             raise NeedsPerson(
                 "profile_file_missing",
                 f"the profile's {name} is not there",
@@ -108,8 +125,12 @@ def check_files(plan: Plan) -> None:
 
 def _absolute(values: dict[str, object], folder: Path) -> dict[str, object]:
     """Files that are named in a profile lie beside it, wherever the command is run."""
-    files = {name: folder / Path(str(values[name])).expanduser() for name in FILES if values.get(name)}
+    files = {name: _beside(folder, str(values[name])) for name in FILES if values.get(name)}
     return values | files
+
+
+def _beside(folder: Path, name: str) -> Path:
+    return expanded(Path(name)) if name.startswith("~") else folder / name
 
 
 def _wrong(path: Path, why: str) -> WrongUsage:

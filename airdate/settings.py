@@ -5,6 +5,7 @@ Prefect's own settings (`PREFECT_…`) are not ours and are not read here.
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -24,11 +25,14 @@ STORE_BYTES = 50_000_000_000
 
 AUTO, SOFTWARE = "auto", "software"
 
+ENV_FILE = Path(".env")
+"""Of the working directory."""
+
 
 class Settings(BaseSettings):
     """All that an operator can set. Every field has a default; lists are comma-separated."""
 
-    model_config = SettingsConfigDict(env_prefix="AIRDATE_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="AIRDATE_", env_file=ENV_FILE, extra="ignore", frozen=True)
 
     home: Path = Field(Path("~/.airdate"), description="State, store and locks.")
     database_url: str | None = Field(None, repr=False, description="The ledger; `ledger.db` in the home when unset.")
@@ -54,7 +58,7 @@ class Settings(BaseSettings):
     poll_seconds: float = Field(4.0, ge=0.1, description="Wait before the first status poll.")
     poll_budget_seconds: float = Field(120.0, ge=0, description="How long a command watches a post.")
     lease_seconds: float = Field(30.0, ge=1, description="How long a worker's claim on a post lives unrenewed.")
-    log_level: str = Field("INFO", description="Logs go to standard error.")
+    log_level: str = Field("INFO", description="`DEBUG`, `INFO`, `WARNING`, `ERROR`: what goes to standard error.")
     webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (), description="`whsec_…`, several while rotating."
     )
@@ -70,12 +74,12 @@ class Settings(BaseSettings):
     @field_validator("home", "calendar", "pull_dir", "shelf", "ffmpeg", "ffprobe")
     @classmethod
     def _expand(cls, value: Path | None) -> Path | None:
-        return value.expanduser().absolute() if value is not None else None
+        return expanded(value) if value is not None else None
 
     @field_validator("profile")
     @classmethod
     def _expand_file(cls, value: str) -> str:
-        return str(Path(value).expanduser().absolute()) if value.endswith(".toml") else value
+        return str(expanded(Path(value))) if value.endswith(".toml") else value
 
     @field_validator("tiktok_upload_hosts", "allowed_origins", "webhook_secrets", mode="before")
     @classmethod
@@ -101,7 +105,9 @@ class Settings(BaseSettings):
 
     @field_validator("log_level")
     @classmethod
-    def _upper(cls, value: str) -> str:
+    def _level(cls, value: str) -> str:
+        if value.upper() not in logging.getLevelNamesMapping():
+            raise ValueError("it is no level such as DEBUG, INFO or WARNING")
         return value.upper()
 
     @property
@@ -120,6 +126,20 @@ class Settings(BaseSettings):
         return self.home / "store"
 
 
+def expanded(path: Path) -> Path:
+    """The absolute path, `~` replaced by the home it stands for.
+
+    Raises:
+        ValueError: nobody knows that home, or the working directory is gone.
+    """
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError:
+        raise ValueError("`~` stands for a home that is not known here; write the whole path") from None
+    except FileNotFoundError:
+        raise ValueError("the working directory is gone; write the whole path") from None
+
+
 def origin_of(url: str) -> str:
     """`scheme://host[:port]` of a URL, lower case, default ports left out."""
     parts = urlsplit(url)
@@ -134,12 +154,21 @@ def origin_of(url: str) -> str:
 def load_settings() -> Settings:
     """Read the settings, or raise `NeedsPerson` naming each wrong one (never its value)."""
     try:
+        if ENV_FILE.is_fifo():  # whoever opens one waits until somebody writes, perhaps for ever
+            raise _wrong(f"{ENV_FILE}: it is a pipe, not a file")
         return Settings()  # pyright: ignore[reportCallIssue]  (every field has a default)
     except ValidationError as failed:
-        wrong = "; ".join(
-            f"AIRDATE_{str(error['loc'][0]).upper()}: {error['msg'].removeprefix('Value error, ')}"
-            for error in failed.errors(include_input=False)
-        )
-        raise NeedsPerson(
-            "setting_invalid", f"a setting is wrong: {wrong}", fix="correct the environment or .env"
+        raise _wrong(
+            "; ".join(
+                f"AIRDATE_{str(error['loc'][0]).upper()}: {error['msg'].removeprefix('Value error, ')}"
+                for error in failed.errors(include_input=False)
+            )
         ) from None
+    except UnicodeDecodeError:
+        raise _wrong(f"{ENV_FILE}: it is not UTF-8") from None
+    except OSError as failed:
+        raise _wrong(f"{ENV_FILE}: it cannot be read: {failed.strerror}") from None
+
+
+def _wrong(what: str) -> NeedsPerson:
+    return NeedsPerson("setting_invalid", f"a setting is wrong: {what}", fix="correct the environment or .env")

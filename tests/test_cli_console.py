@@ -118,20 +118,93 @@ def test_ctrl_c_is_an_answer(capsys: pytest.CaptureFixture[str]) -> None:
     assert (status, document["error"]["code"]) == (5, "interrupted")
 
 
-def test_sigterm_ends_a_command_like_ctrl_c(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_end_does_what_ctrl_c_does(capsys: pytest.CaptureFixture[str], number: signal.Signals) -> None:
+    """A second one, as a closed terminal sends it, does not cut the end short."""
     ended = []
 
     def work(_count: int) -> None:
         try:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), number)
             threading.Event().wait(5)
         finally:
+            os.kill(os.getpid(), signal.SIGHUP)
             ended.append("cleaned up")
 
-    before = signal.getsignal(signal.SIGTERM)
+    before = signal.getsignal(number)
     status, document, _ = said(capsys, work)
     assert (status, document["error"]["code"], ended) == (5, "interrupted", ["cleaned up"])
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert signal.getsignal(number) is before
+
+
+def test_a_signal_that_is_ignored_stays_so(capsys: pytest.CaptureFixture[str]) -> None:
+    """`nohup airdate …`."""
+
+    def work(_count: int) -> Answer:
+        os.kill(os.getpid(), signal.SIGHUP)
+        return Answer({"a": 1})
+
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert said(capsys, work) == (0, {"a": 1}, "")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_comes_while_we_are_imported_is_answered(tmp_path: Path, number: signal.Signals) -> None:
+    """The front door holds it back until there is somebody to answer it."""
+    script = (
+        "import os, sys; from airdate import __main__ as door; path = sys.meta_path\n"
+        "class Importing:\n"
+        "    def find_spec(self, name, *_):\n"
+        f"        if name == 'airdate.cli': path.remove(self); os.kill(os.getpid(), {number.value})\n"
+        "path.insert(0, Importing()); sys.argv = ['airdate', 'account', 'list', '--json']; door.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (5, "interrupted")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+@pytest.mark.parametrize(("command", "status"), [("account list --json", 4), ("probe missing.mp4 --json", 2)])
+def test_a_document_that_cannot_be_written(tmp_path: Path, command: str, status: int) -> None:
+    """Why is on standard error, and a status of the command's own stays."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "airdate", *command.split()],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+        )
+    assert done.returncode == status
+    assert "output_unwritable" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+@pytest.mark.parametrize("closed", ["2>&-", "<&- 2>&-", "2>/dev/full"])
+def test_a_standard_error_that_takes_nothing(tmp_path: Path, closed: str) -> None:
+    """The next file that is opened does not become the standard error of us and of our children."""
+    script = (
+        "import os, sys, typer; from pathlib import Path; from airdate.console import Answer, run\n"
+        "from airdate.commands.progress import bars\n"
+        "app = typer.Typer()\n"
+        "@app.command()\n"
+        "def work(_json: bool = typer.Option(False, '--json')):\n"
+        "    with bars(), Path('film').open('wb') as film: return Answer({'opened': film.fileno()}, 'words')\n"
+        "sys.exit(run(app, ['--json'], {}))"
+    )
+    done = subprocess.run(
+        ["/bin/bash", "-c", f'"$0" -c "$1" {closed}', sys.executable, script],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout)["opened"] > 2
 
 
 def test_a_document_is_printed_once(capsys: pytest.CaptureFixture[str]) -> None:

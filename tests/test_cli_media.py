@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -128,6 +131,10 @@ def file_hash(path: Path) -> str:
         (("--framing", "twist"), "usage"),
         (("-o", "/no/such/folder/out.mp4"), "out_unwritable"),
         (("-o", "."), "out_unwritable"),
+        (("-o", "x" * 300), "out_unwritable"),
+        (("--pictures", "x" * 300), "out_unwritable"),
+        (("--pictures", "/dev/null"), "out_unwritable"),
+        (("--titles", __file__), "font_unreadable"),
     ],
 )
 def test_prepare_refuses_options_that_make_no_film(
@@ -143,11 +150,90 @@ def test_prepare_refuses_options_that_make_no_film(
 def test_prepare_never_writes_over_a_source(airdate: Command, film: Path, tmp_path: Path) -> None:
     source = tmp_path / "a.mp4"
     source.write_bytes(film.read_bytes())
-    link = tmp_path / "b.mp4"
-    link.hardlink_to(source)
-    assert airdate("prepare", source, "-o", source)[1]["error"]["code"] == "out_is_source"
-    assert airdate("prepare", source, "-o", link)[1]["error"]["code"] == "out_is_source"
+    (tmp_path / "link.mp4").symlink_to(source)
+    (tmp_path / "folder").symlink_to(tmp_path)
+    for out in (source, tmp_path / "link.mp4", tmp_path / "folder" / "a.mp4"):
+        assert airdate("prepare", source, "-o", out)[1]["error"]["code"] == "out_is_source"
+    (tmp_path / "other.mp4").hardlink_to(source)  # now its name alone tells which of its links is the source
+    for out in (source, tmp_path / "link.mp4", tmp_path / "folder" / "a.mp4"):
+        assert airdate("prepare", source, "-o", out)[1]["error"]["code"] == "out_is_source"
     assert file_hash(source) == file_hash(film)
+
+
+def test_a_kept_film_can_be_prepared_again(airdate: Command, film: Path, tmp_path: Path) -> None:
+    """OUT is a hard link of the source by then; to replace that name loses nothing."""
+    (out := tmp_path / "out.mp4").hardlink_to(film)
+    for _ in range(2):
+        status, document = airdate("prepare", film, "-o", out)
+        assert (status, document["plan"]) == (0, "keep")
+        assert file_hash(out) == file_hash(film)
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["out.mp4"]
+
+
+def test_only_a_file_is_replaced(airdate: Command, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo(pipe := tmp_path / "pipe.mp4")
+    (device := tmp_path / "device.mp4").symlink_to(os.devnull)
+    (loop := tmp_path / "loop.mp4").symlink_to("loop.mp4")
+    with socket.socket(socket.AF_UNIX) as opened:
+        opened.bind("socket.mp4")
+    for out in (pipe, device, loop, tmp_path / "socket.mp4"):
+        before = out.lstat()
+        status, document = airdate("prepare", film, "-o", out)
+        assert (status, document["error"]["code"]) == (2, "out_unwritable")
+        assert os.path.samestat(before, out.lstat())
+    assert airdate("prepare", film, "-o", tmp_path / "out.mp4", "--pictures", loop)[1]["error"]["item"] == str(loop)
+
+
+def test_a_working_directory_that_is_gone(
+    airdate: Command, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder := tmp_path / "gone").mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    status, document = airdate("prepare", film, "-o", "out.mp4")
+    assert (status, document["error"]["code"]) == (2, "out_unwritable")
+
+
+@pytest.mark.parametrize(("number", "code"), [(errno.ENOSPC, "disk_full"), (errno.EPERM, "out_unwritable")])
+def test_a_disk_that_takes_no_folder(
+    airdate: Command, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, code: str
+) -> None:
+    """Its inodes are used up, or it is sealed against changes."""
+
+    def mkdir(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    assert airdate("prepare", film, "-o", tmp_path / "out.mp4")[1]["error"]["code"] == code
+
+
+def test_what_a_killed_process_left_is_taken_away(airdate: Command, film: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    begin = (
+        "import os, sys, signal; from pathlib import Path; from airdate.commands.media import _workspace\n"
+        "from airdate.media.runner import part_of\n"
+        "out = Path(sys.argv[1])\n"
+        "with _workspace(out) as folder:\n"
+        "    (folder / 'fetched').touch(); part_of(out).touch(); Path(f'{part_of(out)}.silent').touch()\n"
+        "    print('ready', flush=True); signal.pause()"
+    )
+    dead, living = (
+        subprocess.Popen([sys.executable, "-c", begin, str(out)], stdout=subprocess.PIPE, text=True) for _ in range(2)
+    )
+    with dead, living:
+        for process in (dead, living):
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+        dead.kill()
+        dead.wait()
+        left = {path.name for path in tmp_path.iterdir() if f".{dead.pid}-" in path.name}
+        assert len(left) == 3
+        assert airdate("prepare", film, "-o", out)[0] == 0
+        names = [path.name for path in tmp_path.iterdir()]
+        assert not left & set(names)
+        assert len([name for name in names if f".{living.pid}-" in name]) == 3
+        living.kill()
 
 
 def test_pictures_are_put_where_they_were_asked_for(airdate: Command, photos: list[Path], tmp_path: Path) -> None:

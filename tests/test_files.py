@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -134,6 +135,15 @@ def test_a_file_that_keeps_changing_is_not_sealed(film: Path, monkeypatch: pytes
         return really(descriptor, length, offset)
 
     monkeypatch.setattr(os, "pread", pread)
+    with pytest.raises(Refused) as refused:
+        seal(film)
+    assert refused.value.code == "file_changed"
+
+
+def test_a_file_that_is_written_to_all_the_time_is_not_waited_for(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits = iter(range(1000))
+    monkeypatch.setattr(time, "sleep", lambda _seconds: next(waits))
+    monkeypatch.setattr(files, "_signature", lambda _file: files.Signature(1, 1, 1, time.time_ns(), time.time_ns()))
     with pytest.raises(Refused) as refused:
         seal(film)
     assert refused.value.code == "file_changed"

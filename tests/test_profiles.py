@@ -40,6 +40,9 @@ def test_a_file_says_what_is_other_than_standard(tmp_path: Path) -> None:
         ("width =", "Invalid value"),
         ("width = 1081", "even"),
         ('preset = "placebo"', "preset"),
+        ('music = "~nobody-of-this-name/x.mp3"', "home"),
+        (f"fps = {'1' * 5000}", "5000 digits"),
+        (f"fps = {'[' * 20_000}", "recursion"),
     ],
 )
 def test_a_fault_in_a_file_is_named(tmp_path: Path, text: str, word: str) -> None:
@@ -50,7 +53,7 @@ def test_a_fault_in_a_file_is_named(tmp_path: Path, text: str, word: str) -> Non
     assert word in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["best", "missing.toml", ""])
+@pytest.mark.parametrize("name", ["best", "missing.toml", "", "~nobody-of-this-name/x.toml", f"{'x' * 5000}.toml"])
 def test_a_profile_that_is_not_there_is_wrong_usage(name: str) -> None:
     with pytest.raises(WrongUsage) as caught:
         profile_named(name)
@@ -100,6 +103,8 @@ def test_a_file_of_the_profile_that_is_gone_needs_a_person(tmp_path: Path) -> No
         check_files(Plan(PlanKind.SLIDESHOW, (), (), profile))
     assert caught.value.code == "profile_file_missing"
     check_files(Plan(PlanKind.ENCODE, (), (), profile))
+    with pytest.raises(NeedsPerson):
+        check_files(Plan(PlanKind.SLIDESHOW, (), (), Profile(music=tmp_path / ("x" * 5000))))
 
 
 def test_every_field_of_a_profile_is_in_the_documentation() -> None:

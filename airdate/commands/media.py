@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import glob
 import math
 import os
-from collections.abc import Sequence
+import shutil
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from airdate.commands.progress import bars
 from airdate.console import Answer, described, failed, shown
-from airdate.errors import AirdateError, WrongUsage
+from airdate.errors import AirdateError, Transient, WrongUsage
 from airdate.media.pictures import NAMES, Pictures, picture_film
 from airdate.media.prepare import Prepared, Probe, decide, render
 from airdate.media.profile import Cover, Duration, Framing, Profile
+from airdate.media.runner import part_of
 from airdate.post import PlanKind
 from airdate.profiles import check_files, default_profile, profile_named
 from airdate.settings import load_settings
@@ -25,6 +31,12 @@ from airdate.sources.registry import source_named
 from airdate.store import Store
 
 OFF = "off"
+
+FONTS = (b"\0\1\0\0", b"true", b"typ1", b"OTTO", b"ttcf", b"wOFF", b"wOF2")
+"""The first bytes of TrueType and OpenType fonts, in collections and packed for the web too."""
+
+WORK = ".work"
+"""How the name of a folder ends that a command works in; before it stands the name of the part it makes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +79,7 @@ class Making:
             "music": _file(self.music),
             "crossfade_s": self.crossfade,
             "on_beat": self.on_beat or None,
-            "titles": _file(self.titles),
+            "titles": _font(self.titles),
             "safe_zones": self.safe_zones or None,
             "duration": self.duration,
             "cover": self.cover,
@@ -81,6 +93,22 @@ class Making:
 def _file(path: Path | None) -> Path | None:
     """The file, if there is one and it is a file."""
     return resolve_file(str(path)) if path is not None else None
+
+
+def _font(path: Path | None) -> Path | None:
+    """The file, if it begins as fonts do; only the child that draws can tell whether it is whole."""
+    file = _file(path)
+    if file is not None:
+        with file.open("rb") as font:
+            if font.read(4) not in FONTS:
+                raise WrongUsage(
+                    "font_unreadable",
+                    "it is no font that can be read",
+                    item=str(path),
+                    rule="titles are written in a TrueType or OpenType font",
+                    fix="give a .ttf or .otf file",
+                )
+    return file
 
 
 def _loudness(text: str) -> float | None:
@@ -127,18 +155,17 @@ def prepare(sources: Sequence[str], out: Path, making: Making, pictures: Path | 
         pictures: folder for the cover, a contact sheet and what came in beside what goes out; None for none.
 
     Raises:
-        WrongUsage: an option makes no sense, or `out` cannot be written, or is where a picture goes.
+        WrongUsage: an option makes no sense, or `out` or a picture cannot be written, or both go to the same place.
         AirdateError: a source cannot be had, or no film can be made of it.
     """
     profile = making.resolved()
-    _check_out(out)
-    _check_not_picture(out, pictures)
+    _check_places(out, pictures)
     settings = load_settings()
-    with TemporaryDirectory(prefix=".airdate-", dir=out.absolute().parent) as folder, bars() as tell:
+    with _workspace(out) as folder, bars() as tell:
         originals = []
         for source in sources:
             asset, locator = reference(source)
-            place = source_named(asset.source, settings=settings, store=Store(Path(folder)))
+            place = source_named(asset.source, settings=settings, store=Store(folder))
             originals.append(place.fetch(asset, locator))
         paths = [original.path for original in originals]
         for written in (out, *(pictures / name for name in NAMES if pictures is not None)):
@@ -154,21 +181,50 @@ def prepare(sources: Sequence[str], out: Path, making: Making, pictures: Path | 
         return _made(prepared, picture_film(prepared.plan, out, seconds, pictures, cover_ms=cover_ms))
 
 
-def _check_out(out: Path) -> None:
-    folder = out.absolute().parent
-    if out.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-        why = "it is a folder" if out.is_dir() else "its folder is not there, or may not be written to"
+def _fault_of_out(out: Path) -> str | None:
+    """Why no film can be put at `out`; None if nothing stands against it."""
+    try:
+        folder = out.absolute().parent
+    except FileNotFoundError:
+        return "the working directory is gone"
+    if not os.access(folder, os.W_OK) or not folder.is_dir():
+        return "its folder is not there, or may not be written to"
+    try:
+        mode = out.stat().st_mode
+    except FileNotFoundError:
+        return None
+    except OSError as failed:  # a name that is too long, a link that leads to itself
+        return str(failed.strerror)
+    if stat.S_ISDIR(mode):
+        return "it is a folder"
+    return None if stat.S_ISREG(mode) else "it is a pipe, a socket or a device"
+
+
+def _fault_of_pictures(folder: Path) -> str | None:
+    """Why no folder for pictures can be there; None if there is one, or nothing yet."""
+    try:
+        mode = folder.stat().st_mode
+    except FileNotFoundError:
+        return None
+    except OSError as failed:
+        return str(failed.strerror)
+    return None if stat.S_ISDIR(mode) else "it is no folder"
+
+
+def _check_places(out: Path, pictures: Path | None) -> None:
+    if (why := _fault_of_out(out)) is not None:
+        raise _unwritable(out, why)
+    if pictures is None:
+        return
+    if (why := _fault_of_pictures(pictures)) is not None:
         raise WrongUsage(
             "out_unwritable",
             why,
-            item=str(out),
-            rule="--out names a file in a folder that can be written to",
-            fix="name another file, or make the folder",
+            item=str(pictures),
+            rule="--pictures names a folder, which is made if it is not there",
+            fix="name another folder",
         )
-
-
-def _check_not_picture(out: Path, pictures: Path | None) -> None:
-    if pictures is not None and out.resolve() in [(pictures / name).resolve() for name in NAMES]:
+    if out.name in NAMES and pictures.exists() and out.absolute().parent.samefile(pictures):
         raise WrongUsage(
             "out_is_picture",
             "a picture for people is written there, over the film",
@@ -178,8 +234,18 @@ def _check_not_picture(out: Path, pictures: Path | None) -> None:
         )
 
 
+def _unwritable(out: Path, why: str) -> WrongUsage:
+    return WrongUsage(
+        "out_unwritable",
+        why,
+        item=str(out),
+        rule="--out names a file in a folder that can be written to",
+        fix="name another file, or make the folder",
+    )
+
+
 def _check_not_source(out: Path, paths: Sequence[Path]) -> None:
-    if out.exists() and any(path.samefile(out) for path in paths):
+    if any(_is_the_name_of(out, path) for path in paths):
         raise WrongUsage(
             "out_is_source",
             "it is one of the sources, which would be lost",
@@ -187,6 +253,71 @@ def _check_not_source(out: Path, paths: Sequence[Path]) -> None:
             rule="an original is never altered",
             fix="name another file",
         )
+
+
+def _is_the_name_of(out: Path, path: Path) -> bool:
+    """Whether `out` is the source, or a link to its name; another hard link of it can be replaced without loss."""
+    if not out.exists() or not out.samefile(path):
+        return False
+    place = out.resolve()
+    # The same name may be spelled otherwise: through another mount, or in capitals where the disk ignores them.
+    is_same_name = place.name.casefold() == path.name.casefold() and place.parent.samefile(path.parent)
+    return is_same_name or path.stat().st_nlink == 1
+
+
+@contextmanager
+def _workspace(out: Path) -> Iterator[Path]:
+    """A folder beside `out` for what is fetched; first, what killed processes left there of this `out` is taken away.
+
+    It is locked while its process lives, so that another process can tell whether it was left.
+
+    Raises:
+        Transient: there is no room for it.
+        WrongUsage: it cannot be made.
+    """
+    _sweep(out)
+    folder = Path(f"{part_of(out)}{WORK}")
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as failed:
+        if failed.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise _unwritable(out, str(failed.strerror)) from None
+        raise Transient(
+            "disk_full", "the disk is full", item=str(out), rule="room for the rendition", fix="free some room"
+        ) from None
+    lock = _locked(folder)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if lock is not None:
+            os.close(lock)
+
+
+def _sweep(out: Path) -> None:
+    begin = part_of(out).name.rsplit(".", 2)[0]
+    for folder in out.parent.glob(f"{glob.escape(begin)}.*-*.part{WORK}"):
+        lock = _locked(folder)
+        if lock is not None:
+            part = folder.with_name(folder.name.removesuffix(WORK))
+            part.unlink(missing_ok=True)
+            part.with_name(f"{part.name}.silent").unlink(missing_ok=True)
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(lock)
+
+
+def _locked(folder: Path) -> int | None:
+    """A descriptor that holds the folder's lock; None if a living process does, or if the disk knows no locks."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
 
 
 def _made(prepared: Prepared, pictures: Pictures) -> Answer:
