@@ -7,6 +7,7 @@ where an answer right before init is lower than what the film was made for, the 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 
 from airdate import publishing
@@ -21,20 +22,27 @@ from airdate.tiktok.session import Session
 
 
 def planned(
-    engine: Engine, post: Post, originals: Sequence[Original], names: Sequence[str], profile: Profile
+    engine: Engine,
+    post: Post,
+    originals: Sequence[Original],
+    names: Sequence[str],
+    profile: Profile,
+    *,
+    cancel: threading.Event | None = None,
 ) -> tuple[media.Plan, float]:
     """The plan for a post's rendition, and the limit in seconds that it keeps to.
 
     Raises:
-        NeedsPerson, WaitUntil, Transient: TikTok had to be asked, and did not answer.
+        NeedsPerson, WaitUntil: TikTok had to be asked, and did not answer.
+        Transient: that likewise, or it was cancelled.
     """
     paths = [original.path for original in originals]
     limit = _known(engine, post)
-    plan = media.decide(paths, profile, max_seconds=limit, names=names)
+    plan = media.decide(paths, profile, max_seconds=limit, names=names, cancel=cancel)
     if limit >= MAX_SECONDS or not plan.is_limited or publishing.is_open(engine, post.id):
         return plan, limit
     limit = _asked(engine, post)
-    return media.decide(paths, profile, max_seconds=limit, names=names), limit
+    return media.decide(paths, profile, max_seconds=limit, names=names, cancel=cancel), limit
 
 
 def may_fit(engine: Engine, post_id: str, over: OverLimit) -> bool:

@@ -214,7 +214,7 @@ def prepare(
         rendition = previews.photos_pictured(engine, rendition, post.options)
         posts.store(engine.ledger, post.id, epoch=lease.epoch, rendition=posts.rendition_columns(rendition))
         return rendition
-    plan, limit_s = creator_limit.planned(engine, post, originals, names, profile)
+    plan, limit_s = creator_limit.planned(engine, post, originals, names, profile, cancel=cancel)
     if plan.refusal is not None:
         raise plan.refusal
     if wants_photos and missing:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from dataclasses import dataclass
+
 from airdate.media.child import Said, call
 from airdate.media.probe import WALL_S, Probe
 from airdate.media.profile import Cover
@@ -10,17 +13,31 @@ LOOKED_AT_S = 10.0
 """How much of a film's beginning a cover is looked for in: what comes later would give the end away."""
 
 
-def find_cover(output: Probe, wanted: Cover) -> tuple[int | None, tuple[str, ...]]:
-    """Where the cover of a rendition is, and words on it; None where it is left to TikTok, which takes the first.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where the cover of a rendition is.
+
+    Attributes:
+        ms: milliseconds from its beginning; None leaves it to TikTok, which takes the first picture.
+        words: on it, for the reasons.
+    """
+
+    ms: int | None = None
+    words: tuple[str, ...] = ()
+
+
+def find_cover(output: Probe, wanted: Cover, *, cancel: threading.Event | None = None) -> Found:
+    """Where the picture is that stands for a rendition.
 
     Raises:
         Refused: the film ends its reader.
+        Transient: it was cancelled.
     """
     if wanted is Cover.FIRST:
-        return None, ()
+        return Found()
     if wanted is Cover.MIDDLE:
         middle = int(output.duration_s * 500)
-        return middle, (f"cover: the picture in the middle, at {middle / 1000:.2f} s",)
+        return Found(middle, (f"cover: the picture in the middle, at {middle / 1000:.2f} s",))
     found: list[Said] = []
     call(
         "airdate.media.clearest:look",
@@ -28,6 +45,7 @@ def find_cover(output: Probe, wanted: Cover) -> tuple[int | None, tuple[str, ...
         item=output.name,
         wall_s=WALL_S,
         on_said=found.append,
+        cancel=cancel,
     )
     best = found[0]["ms"]
-    return best, (f"cover: the picture at {best / 1000:.2f} s, the clearest of the first {LOOKED_AT_S:.0f} s",)
+    return Found(best, (f"cover: the picture at {best / 1000:.2f} s, the clearest of the first {LOOKED_AT_S:.0f} s",))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
@@ -30,7 +31,7 @@ class Cut:
     decoded_s: float
 
 
-def clean_cut(probe: Probe, picture: Picture, limit: float) -> Cut:
+def clean_cut(probe: Probe, picture: Picture, limit: float, cancel: threading.Event | None = None) -> Cut:
     """The longest beginning of a film that a copy can have within `limit` seconds.
 
     The packets of a film are stored in another order than they are shown in, so that a plain cut by time would leave
@@ -38,6 +39,7 @@ def clean_cut(probe: Probe, picture: Picture, limit: float) -> Cut:
 
     Raises:
         Refused: the film ends its reader.
+        Transient: it was cancelled.
     """
     found: list[Said] = []
     zero = min(probe.start_s, picture.start_s)
@@ -53,6 +55,7 @@ def clean_cut(probe: Probe, picture: Picture, limit: float) -> Cut:
         item=probe.name,
         wall_s=WALL_S + probe.size / SCAN_BYTES_A_SECOND,
         on_said=found.append,
+        cancel=cancel,
     )
     return Cut(found[0]["pictures"], found[0]["end_s"] - zero, found[0]["decoded_s"] - zero)
 

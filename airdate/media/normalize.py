@@ -77,7 +77,7 @@ def normalize(
         Transient: the disk is full, or it was cancelled.
     """
     probe = plan.inputs[0]
-    cut = clean_cut(probe, _picture(probe), plan.seconds) if _is_cut_as_it_is(plan) else None
+    cut = clean_cut(probe, _picture(probe), plan.seconds, cancel) if _is_cut_as_it_is(plan) else None
     plan = listened(plan, plan.seconds if cut is None else cut.seconds, cancel)
     run(
         _command(plan, cut, part, hardware, cancel),

@@ -15,7 +15,7 @@ from airdate.errors import Refused, WrongUsage
 from airdate.files import seal
 from airdate.media import hardware
 from airdate.media.clauses import copied_bytes
-from airdate.media.cover import find_cover
+from airdate.media.cover import Found, find_cover
 from airdate.media.normalize import encoder, listened, normalize
 from airdate.media.plan import (
     NORMAL_FPS,
@@ -69,7 +69,12 @@ class Prepared:
 
 
 def decide(
-    paths: Sequence[Path], profile: Profile, *, max_seconds: float = MAX_SECONDS, names: Sequence[str] | None = None
+    paths: Sequence[Path],
+    profile: Profile,
+    *,
+    max_seconds: float = MAX_SECONDS,
+    names: Sequence[str] | None = None,
+    cancel: threading.Event | None = None,
 ) -> Plan:
     """Look at the originals and decide; one film, or photos in order.
 
@@ -82,7 +87,7 @@ def decide(
 
     Raises:
         WrongUsage: there are no files.
-        Transient: a file cannot be read to its end for now.
+        Transient: a file cannot be read to its end for now, or it was cancelled.
     """
     if not paths:
         raise WrongUsage(
@@ -90,16 +95,16 @@ def decide(
         )
     names = list(names) if names is not None else default_names(paths)
     try:
-        probes = probe_all(paths, names)
+        probes = probe_all(paths, names, cancel=cancel)
         kind = decide_kind(probes)
     except Refused as refusal:
         return refuse(refusal, profile)
     if kind is Kind.PHOTO:
         return plan_slideshow(probes, profile, max_seconds=max_seconds)
-    return _decided_by_ear(plan_video(probes[0], profile, max_seconds=max_seconds), max_seconds)
+    return _decided_by_ear(plan_video(probes[0], profile, max_seconds=max_seconds), max_seconds, cancel)
 
 
-def _decided_by_ear(plan: Plan, max_seconds: float) -> Plan:
+def _decided_by_ear(plan: Plan, max_seconds: float, cancel: threading.Event | None) -> Plan:
     """The plan once its sound was listened to, if that decides whether it is copied.
 
     Sound that cannot be decoded is left to the rendering, which refuses or salvages it.
@@ -108,7 +113,7 @@ def _decided_by_ear(plan: Plan, max_seconds: float) -> Plan:
     if wanted is None or not plan.hangs_on_loudness:
         return plan
     try:
-        plan = listened(plan, plan.seconds)
+        plan = listened(plan, plan.seconds, cancel)
     except Refused:
         return plan
     if plan.leveling is None or not plan.leveling.is_needless(wanted):
@@ -136,7 +141,7 @@ def proved(plan: Plan, *, cancel: threading.Event | None = None) -> Plan:
 
 def as_it_is(plan: Plan) -> Prepared:
     """A film that was proved, and goes out as it is: hashed, and neither moved nor copied."""
-    return _prepared(plan, plan.inputs[0].path, plan.inputs[0])
+    return _prepared(plan, plan.inputs[0], find_cover(plan.inputs[0], plan.profile.cover))
 
 
 def render(
@@ -158,10 +163,11 @@ def render(
     part = part_of(out)
     try:
         plan, output = _made(plan, part, on_progress, cancel)
+        cover = find_cover(output, plan.profile.cover, cancel=cancel)
         part.replace(out)
     finally:
         part.unlink(missing_ok=True)
-    return _prepared(plan, out, replace(output, path=out))
+    return _prepared(plan, replace(output, path=out), cover)
 
 
 def _made(plan: Plan, part: Path, on_progress: OnProgress | None, cancel: threading.Event | None) -> tuple[Plan, Probe]:
@@ -220,19 +226,27 @@ def _written(
         plan = make_slideshow(plan, part, on_progress=on_progress, cancel=cancel)
     else:
         plan = normalize(plan, part, hardware=chosen, on_progress=on_progress, cancel=cancel)
-    output = inspect(part, name=plan.inputs[0].name)
+    output = inspect(part, name=plan.inputs[0].name, cancel=cancel)
     verify(plan, output, cancel=cancel)
     return plan, output
 
 
-def _prepared(plan: Plan, path: Path, output: Probe) -> Prepared:
-    sealed = seal(path)
-    reasons = plan.reasons
+def _prepared(plan: Plan, output: Probe, cover: Found) -> Prepared:
+    sealed = seal(output.path)
+    salvaged: tuple[str, ...] = ()
     if plan.profile.salvage and plan.kind is PlanKind.ENCODE:
-        reasons = (*reasons, "salvaged: damaged parts, if there were any, are missing or patched")
-    cover_ms, words = find_cover(output, plan.profile.cover)
-    reasons = (*reasons, *words)
-    return Prepared(path, plan, reasons, plan.inputs, output, sealed.sha256, sealed.size, output.duration_s, cover_ms)
+        salvaged = ("salvaged: damaged parts, if there were any, are missing or patched",)
+    return Prepared(
+        output.path,
+        plan,
+        (*plan.reasons, *salvaged, *cover.words),
+        plan.inputs,
+        output,
+        sealed.sha256,
+        sealed.size,
+        output.duration_s,
+        cover.ms,
+    )
 
 
 def _room(plan: Plan) -> int:

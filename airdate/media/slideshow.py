@@ -8,11 +8,11 @@ from pathlib import Path
 
 from airdate.media.beats import on_beats
 from airdate.media.child import Said, call
-from airdate.media.normalize import CONTAINER, encoder
+from airdate.media.music import add_music, check_music
+from airdate.media.normalize import encoder
 from airdate.media.plan import Plan
 from airdate.media.probe import WALL_S
 from airdate.media.runner import OnProgress
-from airdate.media.sound import add_music
 
 PHOTO_WALL_S = 120.0
 """The longest one photo and its frames may take: a hundred times what they do."""
@@ -38,8 +38,10 @@ def make_slideshow(plan: Plan, part: Path, *, on_progress: OnProgress | None, ca
         if on_progress is not None:
             on_progress(said["done"])
 
+    if music is not None:
+        check_music(music, cancel)
     try:
-        frames = stands(plan)
+        frames = stands(plan, cancel)
         call(
             "airdate.media.showing:show",
             {**_order(plan), "stands": frames, "out": str(silent.absolute())},
@@ -49,15 +51,15 @@ def make_slideshow(plan: Plan, part: Path, *, on_progress: OnProgress | None, ca
             cancel=cancel,
         )
         if music is not None:
-            word = add_music(silent, music, part, plan.seconds, plan.profile.loudness, CONTAINER, cancel=cancel)
+            word = add_music(silent, music, part, plan.seconds, plan.profile.loudness, cancel=cancel)
     finally:
         if silent != part:
             silent.unlink(missing_ok=True)
     return plan if word is None else replace(plan, reasons=(*plan.reasons, word))
 
 
-def stands(plan: Plan) -> list[int]:
-    """Frames of each photo; on the music's beats if that is wanted and it has any."""
+def stands(plan: Plan, cancel: threading.Event | None = None) -> list[int]:
+    """Frames of each photo; on the music's beats if that is wanted and it has any. Raises as `make_slideshow`."""
     profile = plan.profile
     alike = [round(plan.seconds_per_photo * profile.fps)] * len(plan.inputs)
     if profile.music is None or not profile.on_beat:
@@ -69,6 +71,7 @@ def stands(plan: Plan) -> list[int]:
         item=profile.music.name,
         wall_s=WALL_S + plan.seconds,
         on_said=found.append,
+        cancel=cancel,
     )
     beats, lasts = found[0]["beats"], found[0]["lasts"]
     return on_beats(alike, _cross(plan), beats, profile.fps, lasts) if beats else alike

@@ -5,15 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import ffmpeg as graph
-
-from airdate.media.ffmpeg import MUSIC_FORMATS, program, source
 from airdate.media.limiting import CEILING_DB, gain_for, limited, lost_lu
 from airdate.media.listening import Loudness, listen
-from airdate.media.runner import OnProgress, run
 
 RATE = 48_000
 BITRATE = "160k"
@@ -26,9 +21,6 @@ MOST_CHANNELS = 2
 
 FORESEEN_DB = 5.0
 """Lifted by less than this, most limited sound comes out within 0.3 LU of what is foretold: no need to listen again."""
-
-FADE_S = 1.0
-"""Music comes in and goes out over this."""
 
 NEAR_LU = 0.5
 """No ear notices less."""
@@ -143,43 +135,3 @@ def leveled(
             gain = gain_for(found, wanted, more_lost=more_lost)
     reached = found.lufs + gain - lost_lu(found, gain) - more_lost
     return Leveling(Level(gain, is_limited=True), found.lufs, reached, found.peak_db)
-
-
-def add_music(
-    silent: Path,
-    music: Path,
-    part: Path,
-    seconds: float,
-    loudness: float | None,
-    container: dict[str, Any],
-    *,
-    cancel: threading.Event | None,
-    on_progress: OnProgress | None = None,
-) -> str | None:
-    """Put music under a silent film: looped or cut to its length, faded in and out; the picture is copied.
-
-    Returns:
-        What was done about its loudness, in plain words.
-    """
-
-    def chain(level: Level | None) -> Any:
-        played = source(music, None, format_whitelist=MUSIC_FORMATS, stream_loop=-1)["a:0"]
-        played = heard(played, 2, seconds, level, fade_s=FADE_S)
-        return played.filter("afade", t="in", d=FADE_S)
-
-    leveling = None
-    if loudness is not None:
-        leveling = leveled(chain, loudness, channels=2, item=music.name, seconds=seconds, cancel=cancel)
-    node = graph.output(
-        graph.input(f"file:{silent.absolute()}")["v"],
-        chain(None if leveling is None else leveling.level),
-        f"file:{part.absolute()}",
-        **container,
-        **{"c:v": "copy"},
-        **ENCODER,
-    )
-    arguments = list(
-        node.global_args("-hide_banner", "-v", "error", "-xerror").overwrite_output().compile(cmd=program())
-    )
-    run(arguments, item=music.name, seconds=seconds, cancel=cancel, on_progress=on_progress)
-    return None if leveling is None or loudness is None else f"music: {leveling.reason(loudness)}"

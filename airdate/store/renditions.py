@@ -11,13 +11,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from airdate.files import seal
 from airdate.store.store import Store
 
 
 def found(store: Store, key: str) -> dict[str, Any] | None:
-    """The facts of a rendition that is there whole, here or on the shelf; it counts as used."""
+    """The facts of a rendition that is there whole, here or on the shelf; it counts as used.
+
+    One whose bytes are not those that were made is not there: a disk that lost some would have every retry refused.
+    """
     facts = _read(_list(store, key))
-    if facts is None or not all((_folder(store, key) / file).is_file() for file in _files(key, facts)):
+    if facts is None or not all(_is_whole(_folder(store, key) / file, sha) for file, sha in _files(key, facts).items()):
         facts = _borrowed(store, key)
     if facts is not None:
         store.note_use(key)
@@ -40,11 +44,18 @@ def _borrowed(store: Store, key: str) -> dict[str, Any] | None:
     draft = _list(store, key).with_suffix(".draft")
     if not store.borrow(_name(key, f"{key}.json"), draft) or (facts := _read(draft)) is None:
         return None
-    for file, sha256 in _files(key, facts).items():
-        if not store.borrow(_name(key, file), _folder(store, key) / file, sha256):
-            return None
+    files = _files(key, facts)
+    if not all(store.borrow(_name(key, file), _folder(store, key) / file, sha256) for file, sha256 in files.items()):
+        # Two hosts that made it at once may have put one's list beside the other's film: it is begun anew there.
+        for file in (f"{key}.json", *files):
+            store.withdraw(_name(key, file))
+        return None
     draft.replace(_list(store, key))
     return facts
+
+
+def _is_whole(path: Path, sha256: str) -> bool:
+    return path.is_file() and seal(path).sha256 == sha256
 
 
 def _files(key: str, facts: Mapping[str, Any]) -> dict[str, str]:
@@ -60,7 +71,7 @@ def _read(path: Path) -> dict[str, Any] | None:
         facts: dict[str, Any] = json.loads(path.read_text())
     except (FileNotFoundError, ValueError):
         return None
-    return facts
+    return facts if isinstance(facts, dict) and ("sha256" in facts or "pictures" in facts) else None
 
 
 def _folder(store: Store, key: str) -> Path:

@@ -16,7 +16,7 @@ from typing import Protocol
 class Shelf(Protocol):
     """Files by name, such as `renditions/ab/abcd….mp4`. A name stands for the same content for ever.
 
-    An object store is one by two calls: get an object into a file, put a file as an object.
+    An object store is one by three calls: get an object into a file, put a file as an object, delete an object.
     """
 
     def take(self, name: str, target: Path) -> bool:
@@ -29,6 +29,14 @@ class Shelf(Protocol):
 
     def give(self, name: str, path: Path) -> None:
         """Keep a copy of `path` under this name, whole or not at all; one that is there stays.
+
+        Raises:
+            OSError: the shelf does not work.
+        """
+        ...
+
+    def drop(self, name: str) -> None:
+        """Keep nothing under this name any longer.
 
         Raises:
             OSError: the shelf does not work.
@@ -64,3 +72,7 @@ class FolderShelf:
             part.replace(place)
         finally:
             part.unlink(missing_ok=True)
+
+    def drop(self, name: str) -> None:
+        """Delete the file of this name; see `Shelf.drop`."""
+        (self._root / name).unlink(missing_ok=True)

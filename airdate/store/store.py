@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from airdate.post import PlanKind
-from airdate.store.disk import check_free_space
 from airdate.store.shelf import Shelf
 
 _log = logging.getLogger(__name__)
@@ -126,6 +125,15 @@ class Store:
         except OSError as failed:
             _log.warning("the shelf did not take %s: %s", name, failed.strerror or failed)
 
+    def withdraw(self, name: str) -> None:
+        """Take off the shelf what turned out to be spoiled, so that a good copy finds its place there."""
+        if self._shelf is None:
+            return
+        try:
+            self._shelf.drop(name)
+        except OSError as failed:
+            _log.warning("the shelf still has %s: %s", name, failed.strerror or failed)
+
     def rendition_path(self, key: str, suffix: str = ".mp4") -> Path:
         """Where the rendition with this `rendition_key` lies, or would lie; its folder is made."""
         path = self.root / "renditions" / key[:2] / f"{key}{suffix}"
@@ -161,10 +169,6 @@ class Store:
         path = self.root / "locks" / _file_name(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         return path.open("w")
-
-    def free_space_check(self, needed: int) -> None:
-        """Raise `Transient("disk_full")` if the store's file system has fewer than `needed` bytes free."""
-        check_free_space(self.root, needed)
 
 
 def original_lock(sha256: str) -> str:

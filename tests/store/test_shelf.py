@@ -90,6 +90,28 @@ def test_what_has_another_hash_is_not_used(
     assert not there.rendition_path(KEY).exists()
     assert f"has the hash {sha256(data)}" in caplog.text
     assert list(there.root.rglob("*.part")) == []
+    facts = make(there)
+    assert renditions.found(Store(there.root.with_name("third"), FolderShelf(folder)), KEY) == facts
+
+
+@pytest.mark.parametrize("data", [b"other bytes", b"", FILM[:-1] + b"!"])
+def test_a_film_that_the_disk_spoiled_is_had_from_the_shelf_or_made_again(
+    here: Store, tmp_path: Path, data: bytes
+) -> None:
+    alone = Store(tmp_path / "alone")
+    for store, is_there in ((here, True), (alone, False)):
+        facts = make(store)
+        store.rendition_path(KEY).write_bytes(data)
+        assert renditions.found(store, KEY) == (facts if is_there else None)
+    assert here.rendition_path(KEY).read_bytes() == FILM
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "\x00"])
+def test_a_list_that_says_nothing_is_none(tmp_path: Path, text: str) -> None:
+    alone = Store(tmp_path / "alone")
+    make(alone)
+    alone.rendition_path(KEY, ".json").write_text(text)
+    assert renditions.found(alone, KEY) is None
 
 
 def test_a_rendition_that_is_half_on_the_shelf_is_none(here: Store, there: Store, folder: Path) -> None:

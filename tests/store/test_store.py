@@ -12,7 +12,7 @@ import pytest
 
 from airdate.errors import Transient
 from airdate.post import PlanKind
-from airdate.store import Store, disk_errors, rendition_key, sha256_of
+from airdate.store import Store, check_free_space, disk_errors, rendition_key, sha256_of
 
 HASH = hashlib.sha256(b"film").hexdigest()
 
@@ -116,10 +116,10 @@ def test_a_lock_holds_against_processes_and_dies_with_its_holder(store: Store) -
     thread.join(10)
 
 
-def test_free_space(store: Store) -> None:
-    store.free_space_check(1)
+def test_free_space(tmp_path: Path) -> None:
+    check_free_space(tmp_path, 1)
     with pytest.raises(Transient) as full:
-        store.free_space_check(10**18)
+        check_free_space(tmp_path, 10**18)
     assert (full.value.code, full.value.exit_code) == ("disk_full", 5)
     assert str(10**18) in full.value.message
     assert "are free" in full.value.message

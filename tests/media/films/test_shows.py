@@ -11,9 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from airdate.errors import Refused
 from airdate.media.framing import busiest_window
 from airdate.media.prepare import decide, proved, render
 from airdate.media.profile import Framing, Profile
@@ -84,6 +86,36 @@ def test_each_photo_bears_its_own_caption(tmp_path: Path) -> None:
     assert (brightest[0] > 220, brightest[-1] < 140) == (True, True)
 
 
+@pytest.mark.parametrize("name", ["song.mp3", "song.m4a", "song.opus"])
+def test_music_goes_round_without_a_hole(tmp_path: Path, name: str) -> None:
+    """Its coder puts silence in front of what it codes, which must not be heard each time."""
+    music, out = tmp_path / name, tmp_path / "out.mp4"
+    ffmpeg("-f", "lavfi", "-i", "sine=480:duration=1", str(music))
+    profile = Profile(width=360, height=640, preset="ultrafast", music=music, seconds_per_photo=6)
+    Image.new("RGB", (360, 640), "teal").save(tmp_path / "a.png")
+    render(decide([tmp_path / "a.png"], profile), out)
+    with av.open(str(out)) as film:
+        plain = av.AudioResampler("s16", "mono", 48_000)
+        pieces = [piece.to_ndarray()[0] for frame in film.decode(audio=0) for piece in plain.resample(frame)]
+    heard = np.concatenate(pieces).astype(float)[48_000 : 5 * 48_000]
+    loudness = np.sqrt((heard.reshape(-1, 480) ** 2).mean(axis=1))
+    assert loudness.min() > 0.8 * np.median(loudness)
+
+
+@pytest.mark.parametrize("content", [b"a text", b"", None])
+def test_what_cannot_be_played_is_named_before_photos_are_made_a_film(tmp_path: Path, content: bytes | None) -> None:
+    music = tmp_path / "song.mp3"
+    Image.new("RGB", (360, 640), "teal").save(tmp_path / "a.png")
+    music.write_bytes((tmp_path / "a.png").read_bytes() if content is None else content)
+    done: list[float] = []
+    plan = decide([tmp_path / "a.png"], Profile(width=360, height=640, music=music))
+    with pytest.raises(Refused) as refused:
+        render(plan, tmp_path / "out.mp4", on_progress=done.append)
+    assert (refused.value.code, refused.value.item) == ("music_unreadable", "song.mp3")
+    assert done == []
+    assert {path.name for path in tmp_path.iterdir()} == {"song.mp3", "a.png"}
+
+
 def test_music_is_looped_faded_and_ends_with_the_film(tmp_path: Path) -> None:
     music = tmp_path / "song.mp3"
     ffmpeg("-f", "lavfi", "-i", "sine=330:duration=1.3", str(music))
@@ -128,9 +160,7 @@ def test_a_hole_of_zeros_in_a_kept_film_is_found(kept: Path, tmp_path: Path) -> 
     assert getattr(caught.value, "code", None) == "media_damaged"
     done = render(decide([film], Profile(preset="ultrafast", salvage=True)), tmp_path / "out.mp4")
     assert done.plan.kind is PlanKind.ENCODE
-    assert film.read_bytes() == data, (
-        "a kept film is linked, and nothing must be written through the link"
-    )
+    assert film.read_bytes() == data, "a kept film is linked, and nothing must be written through the link"
 
 
 @pytest.mark.parametrize("name", ["cut.mkv", "cut.avi", "cut.mp4"])
