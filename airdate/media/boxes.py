@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from airdate.media.tracks import MOST_SAMPLES, Leaf, Track, read_track
+from airdate.media.tracks import MOST_SAMPLES, Leaf, Track, read_track, turns
 
 _HEADER = struct.Struct(">I4s")
 _CONTAINERS = {b"mdia", b"minf", b"stbl", b"edts"}
@@ -23,14 +23,15 @@ _ENCRYPTED = (b"encv", b"enca", b"drmi", b"drms", b"p608", b"pssh")
 _SAYS_NOTHING = {b"\xa9too", b"\xa9enc", b"\xa9swr", b"name", b"free", b"hnti", b"\0\0\0\0", b"hdlr"}
 """Metadata that may stay: who encoded it, and the names of handlers."""
 
-_PLAYS = (
-    {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pdin", b"iods"}
-    | {b"moof", b"mfra", b"sidx", b"ssix", b"styp", b"prft", b"emsg"},
-    {b"mvhd", b"trak", b"mvex", b"iods", b"udta", b"meta", b"free", b"skip", b"wide", b"pssh", b"prfl"},
-    {b"tkhd", b"tref", b"trgr", b"edts", b"mdia", b"udta", b"meta", b"free", b"skip", b"wide", b"tapt"}
-    | {b"load", b"clip", b"matt"},
-)
-"""Boxes of the file, of `moov` and of `trak` that say how to play the film. Any other may hold what a camera or an
+_EMPTY = {b"free", b"skip", b"wide"}
+_PLAYS = {
+    b"": {b"ftyp", b"moov", b"mdat", b"pdin", b"iods", b"moof", b"mfra", b"sidx", b"ssix", b"styp", b"prft", b"emsg"},
+    b"moov": {b"mvhd", b"trak", b"mvex", b"iods", b"udta", b"meta", b"pssh", b"prfl"},
+    b"trak": {b"tkhd", b"tref", b"trgr", b"edts", b"mdia", b"udta", b"meta", b"tapt", b"load", b"clip", b"matt"},
+    b"mdia": {b"mdhd", b"hdlr", b"minf", b"elng", b"udta", b"meta"},
+    b"minf": {b"vmhd", b"smhd", b"hmhd", b"nmhd", b"sthd", b"gmhd", b"hdlr", b"dinf", b"stbl"},
+}
+"""Boxes of the file and of some boxes in it that say how to play the film. Any other may hold what a camera or an
 editor knows of it, such as a place: dashcams, XMP and the makers of cameras each have boxes of their own."""
 
 _MEDIA = (b"moov", b"mdat", b"moof")
@@ -96,8 +97,9 @@ def read_boxes(path: Path) -> Boxes | None:
         names = [name for name, _, _ in top]
         moov = next(((start, end) for name, start, end in top if name == b"moov" and end <= size), None)
         reader = _Reader(file)
-        leaves = list(_leaves(reader, *moov)) if moov else []
-        says = any(leaf.name == b"said" for leaf in leaves) or reader.is_worn_out or not _PLAYS[0].issuperset(names)
+        leaves = list(_leaves(reader, b"moov", *moov)) if moov else []
+        strange = set(names) - _PLAYS[b""] - _EMPTY
+        says = bool(strange) or reader.is_worn_out or any(leaf.name == b"said" for leaf in leaves)
         brand = reader.bytes(8, 12).decode("latin-1") if names[:1] == [b"ftyp"] else "qt  "
     tracks = tuple(_tracks(leaves))
     return Boxes(
@@ -117,9 +119,11 @@ def read_boxes(path: Path) -> Boxes | None:
 def _tracks(leaves: list[Leaf]) -> Iterator[Track]:
     """The tracks, whose samples are unrolled as far as a film of any length needs."""
     movie_scale = next((leaf.timescale() for leaf in leaves if leaf.name == b"mvhd"), 0)
+    is_turned = any(turns(leaf.matrix()) for leaf in leaves if leaf.name == b"mvhd")
     left = MOST_SAMPLES
     for group in _by_track(leaves)[:MOST_TRACKS]:
         track = read_track(group, movie_scale, most_samples=left)
+        track = replace(track, is_turned=track.is_turned or is_turned)
         left -= 0 if track.handler == "soun" else track.samples
         yield track
 
@@ -179,21 +183,21 @@ class _Reader:
         return data
 
 
-def _leaves(reader: _Reader, start: int, end: int, track: int = 0, depth: int = 0) -> Iterator[Leaf]:
-    """The boxes below `moov` that matter, with their bodies; metadata that says something is reported as `said`."""
+def _leaves(reader: _Reader, around: bytes, start: int, end: int, track: int = 0, depth: int = 0) -> Iterator[Leaf]:
+    """The boxes inside one that matter, with their bodies; metadata that says something is reported as `said`."""
     count = 0
     for name, body, far in reader.walk(start, end):
         # A box that reaches over the end of the one around it would have what follows that one read once more.
         stop = min(far, end)
         if depth > DEEPEST:
             return
-        if _says(reader, depth, name, body, stop):
+        if _says(reader, around, name, body, stop):
             yield Leaf(b"said", track, b"")
         elif name == b"trak":
             count += 1
-            yield from _leaves(reader, body, stop, count, depth + 1)
+            yield from _leaves(reader, name, body, stop, count, depth + 1)
         elif name in _CONTAINERS:
-            yield from _leaves(reader, body, stop, track, depth + 1)
+            yield from _leaves(reader, name, body, stop, track, depth + 1)
         elif name == b"stsd":
             yield from _entries(reader, body + 8, stop, track)
         elif name in _ENCRYPTED or name == b"mvex":
@@ -217,13 +221,13 @@ def _entries(reader: _Reader, start: int, end: int, track: int) -> Iterator[Leaf
                     yield Leaf(name, track, size + reader.bytes(inner, min(stop, far, end)))
 
 
-def _says(reader: _Reader, depth: int, name: bytes, start: int, end: int) -> bool:
-    """Whether a box below `moov` holds metadata, or may."""
+def _says(reader: _Reader, around: bytes, name: bytes, start: int, end: int) -> bool:
+    """Whether a box holds metadata, or may."""
     if name == b"udta":
         return _udta_says(reader, start, end)
     if name == b"meta":
         return _meta_says(reader, start, end)
-    return depth + 1 < len(_PLAYS) and name not in _PLAYS[depth + 1]
+    return around in _PLAYS and name not in _PLAYS[around] | _EMPTY
 
 
 def _udta_says(reader: _Reader, start: int, end: int) -> bool:

@@ -25,8 +25,8 @@ NEAR_S = 0.1
 END_GAP_S = 0.25
 """Sound may end this much before or after the picture."""
 
-EDGE_FRAMES = 1.5
-"""An edit may hide this many frames: containers round the ends of edits."""
+EDGE_FRAMES = 0.5
+"""An edit may hide this much of a frame: containers round the ends of edits."""
 
 CUT_FADE_S = 0.5
 """Sound that is cut off in the middle of a word or a bar sounds broken; faded over this it sounds ended."""
@@ -221,6 +221,7 @@ def sound_reasons(picture: Picture, sound: Sound | None, profile: Profile) -> li
         ),
         (sound.channels not in (1, 2), f"{sound.channels} channels → stereo"),
         (sound.rate not in COPIED_RATES, f"{sound.rate} Hz → 48000 Hz"),
+        (sound.edits > 1, "an edit list cuts the sound → cut in the sound itself"),
         (not sound.starts_whole, "the first sound cannot be decoded → left out"),
         (abs(lag) > NEAR_S, f"the sound begins {lag:+.2f} s from the picture → together, with silence or a cut"),
         (abs(gap) > END_GAP_S, f"the sound ends {gap:+.2f} s from the picture → together"),

@@ -6,12 +6,14 @@ import os
 import threading
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from math import ceil
 from pathlib import Path
 from typing import Any
 
 import ffmpeg as graph
 
+from airdate.errors import Refused
 from airdate.media.child import call
 from airdate.media.clauses import CUT_FADE_S, lacks_tags
 from airdate.media.cutting import Cut, clean_cut
@@ -51,6 +53,9 @@ MOST_DRIFT = 0.25
 """Pictures by which a film may leave the even grid of its rate until its end; farther off it is another rate."""
 
 _TAG_BSF = "h264_metadata=colour_primaries=1:transfer_characteristics=1:matrix_coefficients=1:video_full_range_flag=0"
+_STRICTLY = "-xerror"
+"""Has ffmpeg end at the first error."""
+
 _ANEW = (PlanKind.ENCODE, PlanKind.AUDIO)
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """The native decoders leave the alpha channel out."""
@@ -79,8 +84,9 @@ def normalize(
     probe = plan.inputs[0]
     cut = clean_cut(probe, _picture(probe), plan.seconds, cancel) if _is_cut_as_it_is(plan) else None
     plan = listened(plan, plan.seconds if cut is None else cut.seconds, cancel)
-    run(
-        _command(plan, cut, part, hardware, cancel),
+    ours = _command(plan, cut, part, hardware, cancel)
+    go = partial(
+        run,
         item=probe.name,
         seconds=plan.seconds,
         size=probe.size,
@@ -88,6 +94,13 @@ def normalize(
         cancel=cancel,
         on_device=hardware is not None,
     )
+    try:
+        go(ours)
+    except Refused as refusal:
+        if refusal.code != "media_times_jump" or _STRICTLY not in ours:
+            raise
+        # Where picture or sound change their form, ffmpeg begins its filters anew, and their first times are passed by.
+        go([ours[0], "-max_error_rate", "0", *(word for word in ours[1:] if word != _STRICTLY)])
     return plan
 
 
@@ -105,7 +118,7 @@ def listened(plan: Plan, seconds: float, cancel: threading.Event | None = None) 
     sound = probe.sound
     if sound is None or wanted is None or plan.leveling is not None or plan.kind not in _ANEW:
         return plan
-    voice = _timed(sound, source(probe.path, probe.container)[str(sound.index)])
+    voice = _timed(sound, source(probe.path, probe.container, **_skipping(probe))[str(sound.index)])
 
     def chain(level: Level | None) -> Any:
         return heard(voice, sound.channels, seconds, level, fade_s=_fade_s(plan))
@@ -119,7 +132,8 @@ def _command(
 ) -> list[str]:
     probe = plan.inputs[0]
     picture, sound = _picture(probe), probe.sound
-    original = source(probe.path, probe.container, **_decoder(plan, picture))
+    skipped = _skipping(probe) if plan.kind in _ANEW else {}
+    original = source(probe.path, probe.container, **_decoder(plan, picture), **skipped)
     options: dict[str, Any] = dict(CONTAINER)
     if cut is not None:
         options |= _cut_options(probe, picture, cut)
@@ -220,7 +234,12 @@ def _cut_options(probe: Probe, picture: Picture, cut: Cut) -> dict[str, Any]:
 def _strictness(plan: Plan, picture: Picture, sound: Sound | None) -> tuple[str, ...]:
     """Damage ends the job, unless it is to be salvaged, or the film begins with what cannot be decoded."""
     is_whole = picture.starts_whole and (sound is None or sound.starts_whole)
-    return ("-xerror",) if is_whole and not plan.profile.salvage else ()
+    return (_STRICTLY,) if is_whole and not plan.profile.salvage else ()
+
+
+def _skipping(probe: Probe) -> dict[str, Any]:
+    """By which what an edit hides at the beginning is left out; half a millisecond less, which rounding may take."""
+    return {"ss": f"{probe.lead_s - SHORTEST_S / 2:.6f}"} if probe.lead_s > SHORTEST_S else {}
 
 
 def _decoder(plan: Plan, picture: Picture) -> dict[str, Any]:

@@ -36,6 +36,9 @@ _MATRICES = {
     "bt2020nc": "bt2020",
     "bt2020c": "bt2020",
 }
+_MAY_INTERLACE = ("mpeg2video",)
+"""Broadcasts change from progressive to interlaced and back; pictures that say they are progressive are left alone."""
+
 _WIDE = ("bt2020", "smpte431", "smpte432", "film")
 
 Corner = tuple[int, int]
@@ -59,7 +62,7 @@ def filtered(
         corner: left and top of the window that `smart` keeps of the covering picture.
         box: the part of the frame that `pad` and `blur` fit the picture into; None for all of it.
     """
-    if picture.is_interlaced:
+    if picture.is_interlaced or picture.codec in _MAY_INTERLACE:
         stream = stream.filter("bwdif", mode="send_frame", deint="interlaced")
     rate = exact_rate(fps)
     repeats = picture.fps < fps or (picture.is_variable and picture.fps <= fps)
@@ -166,6 +169,8 @@ def _scaled(picture: Picture, stream: Any, width: int, height: int, *, flags: st
         return _narrowed(picture, stream, width, height)
     options = {"flags": f"{flags}+accurate_rnd", "out_color_matrix": "bt709", "out_range": "tv"}
     if not _is_rgb(picture):
+        # ProRes says 0 where it says nothing, which ffmpeg 9 refuses to scale; only the matrix matters here.
+        stream = stream.filter("setparams", color_primaries="unknown", color_trc="unknown", colorspace="unknown")
         options["in_color_matrix"] = _matrix(picture)
     if options.get("in_color_matrix") != "bt709":
         options["flags"] += _EXACT

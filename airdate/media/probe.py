@@ -102,6 +102,7 @@ class Sound:
     Attributes:
         is_timed: the container's times of it go forward; else it begins with the picture, and is counted.
         is_trimmed: an edit hides its beginning, and it has no holes in time.
+        edits: how many parts of it an edit list plays.
         starts_whole: its first packet decodes; of a broadcast it may be the rest of one.
     """
 
@@ -115,6 +116,7 @@ class Sound:
     is_timed: bool
     is_trimmed: bool
     starts_whole: bool
+    edits: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,7 @@ class Probe:
         size: in bytes.
         container: FFmpeg's name of the format.
         start_s: the earliest time in it, which ffmpeg makes its zero.
+        lead_s: how much before that an edit of a fragmented film hides, which ffmpeg must be told to skip.
         duration_s: of the picture, from its first frame; 0 for photos.
         streams: how many there are, covers, data and chapters included.
         cut_off: how we know that its end is missing; None if it is whole.
@@ -154,6 +157,7 @@ class Probe:
     size: int
     container: str
     start_s: float
+    lead_s: float
     duration_s: float
     streams: int
     cut_off: str | None

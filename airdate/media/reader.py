@@ -108,8 +108,8 @@ def _read(path: Path, name: str) -> dict[str, Any]:
 
 def _facts(path: Path, container: str, **found: Any) -> dict[str, Any]:
     nothing = {"picture": None, "sound": None, "boxes": None, "photo": None, "cut_off": None}
-    base = {"size": path.stat().st_size, "container": container, "start_s": 0.0, "duration_s": 0.0, "streams": 1}
-    return {**nothing, **base, **found}
+    times = {"start_s": 0.0, "lead_s": 0.0, "duration_s": 0.0}
+    return {"size": path.stat().st_size, "container": container, "streams": 1, **nothing, **times, **found}
 
 
 def _looks_like_photo(head: bytes) -> bool:
@@ -192,11 +192,14 @@ def _film(path: Path, name: str, head: bytes, container: InputContainer, boxes: 
     dolby = boxes.dolby_vision if boxes is not None else matroska.dolby_vision(head)
     track = boxes.track(video.id) if boxes is not None else None
     crop = track.crop if track is not None else matroska.crop(head)
+    begins_s = (container.start_time or 0) / 1e6
+    lead_s = max(0.0, -begins_s) if boxes is not None and boxes.fragmented else 0.0
     is_mixed = track is not None and track.entries > 1
     return _facts(
         path,
         container.format.name,
-        start_s=(container.start_time or 0) / 1e6,
+        start_s=begins_s + lead_s,
+        lead_s=lead_s,
         duration_s=duration,
         streams=len(container.streams) + len(container.chapters()),
         cut_off=cut_off,
@@ -307,7 +310,8 @@ def _sound(stream: av.AudioStream, times: SoundTimes, boxes: Boxes | None) -> di
         "start_s": times.start_s,
         "end_s": times.end_s,
         "is_timed": times.is_timed,
-        "is_trimmed": track is not None and track.is_trimmed,
+        "is_trimmed": boxes is not None and not boxes.fragmented and track is not None and track.is_trimmed,
+        "edits": times.edits,
         "starts_whole": times.starts_whole,
     }
 

@@ -27,6 +27,17 @@ def changing(item: str, where: str) -> Refused:
     )
 
 
+def jumping(item: str) -> Refused:
+    """The refusal of a film in whose middle the times begin anew, as where two recordings were joined."""
+    return Refused(
+        "media_times_jump",
+        "the times of its pictures or of its sound jump back in the middle",
+        item=item,
+        rule="times that go forward",
+        fix="export it again from its editor",
+    )
+
+
 def cut_short(item: str, why: str, *, is_salvable: bool = True) -> Refused:
     """The refusal of a film whose end is missing."""
     again = "copy or export it again"

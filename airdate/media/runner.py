@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from airdate.errors import Refused, Transient
-from airdate.media.refusals import damaged
+from airdate.media.refusals import damaged, jumping
 
 log = logging.getLogger(__name__)
 
@@ -323,6 +323,8 @@ def _failed(item: str, ended: Ended) -> Transient | Refused:
         return Transient(
             "disk_full", "the disk is full", item=item, rule="room for the rendition", fix="free some room"
         )
+    if any("onoton" in line and "DTS" in line for line in ended.tail):
+        return jumping(item)
     how = f"it was ended by signal {-ended.status}" if ended.status < 0 else f"it gave up with status {ended.status}"
     return damaged(item, f"{how}; it said: {said}")
 

@@ -72,6 +72,7 @@ class _Proof:
         self._prefix = (extra[4] & 3) + 1 if is_framed else 0
         self._header = first_header(extra)
         self._container, self._video = container, video
+        self._streams = [video, *container.streams.audio[:1]]
         self._size: tuple[int, int] | None = None
         self.pictures = 0
 
@@ -112,18 +113,33 @@ class _Proof:
             self._check_frame(frame, at_s)
 
     def decode_part(self, begin_s: float, end_s: float) -> None:
-        """Decode a part of the film picture by picture."""
+        """Decode a part of the film, picture by picture, and its sound."""
         start_s = float((self._video.start_time or 0) * (self._video.time_base or 0))
         self._container.seek(int((start_s + begin_s) * 1e6), backward=True)
-        self._video.codec_context.flush_buffers()
+        for stream in self._streams:
+            stream.codec_context.flush_buffers()
         last_s = -1.0
-        for frame in self._container.decode(self._video):
+        for frame in self._decoded():
             last_s = frame.time - start_s if frame.time is not None else last_s
             self._check_frame(frame, last_s)
             if last_s > end_s:
                 return
         if last_s <= end_s - ENDS_S / 2:
             raise _Damage(f"nothing decodes after {max(last_s, begin_s):.2f} s")
+
+    def _decoded(self) -> Iterator[av.VideoFrame]:
+        """The pictures from here on; sound is decoded beside them. Its first packet may be the rest of one."""
+        begun: set[int] = set()
+        for packet in self._container.demux(*self._streams):
+            is_first = packet.stream_index not in begun
+            begun.add(packet.stream_index)
+            try:
+                frames = packet.decode()
+            except FFmpegError as failed:
+                if packet.stream_index != self._video.index and is_first:
+                    continue
+                raise _Damage(f"{packet.stream.type} does not decode: {failed.strerror}") from None
+            yield from (frame for frame in frames if isinstance(frame, av.VideoFrame))
 
     def _check_frame(self, frame: av.VideoFrame, at_s: float) -> None:
         if frame.is_corrupt:

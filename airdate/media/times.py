@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -28,12 +28,14 @@ class SoundTimes:
         end_s: None where nothing tells it.
         is_timed: whether its times can be believed.
         starts_whole: whether its first packet decodes.
+        edits: how many parts an edit list plays.
     """
 
     start_s: float
     end_s: float | None
     is_timed: bool = True
     starts_whole: bool = True
+    edits: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +78,15 @@ def read_times(
     """
     track = boxes.track(video.id) if boxes is not None and not boxes.fragmented else None
     if track is None or boxes is None or track.samples < 2:
-        return _of_packets(container, video, sound)
+        times = _of_packets(container, video, sound)
+        return _edited(times) if boxes is not None and boxes.fragmented else times
     return _of_index(track, None if sound is None else _indexed_sound(boxes.track(sound.id)))
 
 
 def _indexed_sound(track: Track | None) -> SoundTimes | None:
     if track is None:
         return SoundTimes(0.0, None)
-    return SoundTimes(track.start_s, track.end_s) if track.end_s != track.start_s else None
+    return SoundTimes(track.start_s, track.end_s, edits=track.edits) if track.end_s != track.start_s else None
 
 
 def _of_index(track: Track, sound: SoundTimes | None) -> Times:
@@ -147,6 +150,17 @@ def _of_packets(container: InputContainer, video: av.VideoStream, sound: av.Audi
         spread_s=spread(gaps),
         starts_whole=starts_whole,
         sound=_heard(container, spans.get(-1 if sound is None else sound.index), shown, heard_whole is not False),
+    )
+
+
+def _edited(times: Times) -> Times:
+    """The times of a fragmented film: what comes before 0 an edit hides, and FFmpeg shows it all the same."""
+    sound = times.sound
+    return replace(
+        times,
+        start_s=max(0.0, times.start_s),
+        hidden_s=max(0.0, -times.start_s),
+        sound=None if sound is None else replace(sound, start_s=max(0.0, sound.start_s)),
     )
 
 

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import accumulate, chain, islice, pairwise, repeat, takewhile
+from itertools import accumulate, chain, dropwhile, islice, pairwise, repeat, takewhile
 from math import floor
 from statistics import median
 
@@ -29,7 +29,7 @@ MOST_EDITS = 1000
 """A list of more is no editor's."""
 
 NOT_PLAIN = 99
-"""Stands for the number of edits when a list cannot be read or plays at another speed."""
+"""Stands for the number of edits when a list cannot be read, has holes in it or plays at another speed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,11 @@ class Leaf:
         """Units a second, of a `mvhd` or `mdhd`."""
         at = 20 if self.body[:1] == b"\x01" else 12
         return int.from_bytes(self.body[at : at + 4])
+
+    def matrix(self) -> bytes:
+        """How players turn the film, of a `mvhd`, or one track of it, of a `tkhd`."""
+        at = (36 if self.name == b"mvhd" else 40) + (12 if self.body[:1] == b"\x01" else 0)
+        return self.body[at : at + 36]
 
     def is_dated(self) -> bool:
         """Whether a header tells when the film was made."""
@@ -116,12 +121,13 @@ def read_track(leaves: Sequence[Leaf], movie_scale: int, *, most_samples: int = 
     parts = [edit for edit in edits if edit[1] >= 0]
     delay = sum(length for length, _, _ in takewhile(lambda edit: edit[1] < 0, edits))
     begins = parts[0][1] if parts else 0
+    holes = any(media < 0 for _, media, _ in dropwhile(lambda edit: edit[1] < 0, edits))
     start_s = delay / max(1, movie_scale) + max(0, samples.first - begins) / scale
     end_s = start_s + max(0, samples.end - max(samples.first, begins)) / scale
     tail_s = 0.0
     if parts and movie_scale and parts[0][0]:
-        ends_s = delay / movie_scale + sum(length for length, _, _ in parts) / movie_scale
-        tail_s, end_s = max(0.0, end_s - ends_s), min(end_s, ends_s) if samples.count else ends_s
+        ends_s = sum(length for length, _, _ in edits) / movie_scale
+        tail_s, end_s = max(0.0, end_s - ends_s), min(end_s, ends_s) if samples.count and not holes else ends_s
     gaps = [gap / scale for gap in samples.gaps]
     first_key = next(_numbers(bodies.get(b"stss", b"")), 1)
     return Track(
@@ -132,10 +138,10 @@ def read_track(leaves: Sequence[Leaf], movie_scale: int, *, most_samples: int = 
         samples=samples.count,
         start_s=start_s,
         end_s=end_s,
-        edits=NOT_PLAIN if any(rate != 0x10000 for _, _, rate in parts) else len(parts),
+        edits=NOT_PLAIN if holes or any(rate != 0x10000 for _, _, rate in parts) else len(parts),
         hidden_lead_s=max(0, begins - samples.first) / scale if parts else 0.0,
         hidden_tail_s=tail_s,
-        is_turned=_is_turned(bodies.get(b"tkhd", b"")),
+        is_turned=handler == "vide" and any(turns(leaf.matrix()) for leaf in leaves if leaf.name == b"tkhd"),
         crop=_crop(bodies.get(b"clap", b"")),
         starts_whole=first_key == 1 and samples.begins_first,
         fps=len(gaps) / sum(gaps) if sum(gaps) > 0 else 0.0,
@@ -242,13 +248,9 @@ def _id(tkhd: bytes) -> int:
     return int.from_bytes(tkhd[at : at + 4])
 
 
-def _is_turned(tkhd: bytes) -> bool:
-    """Whether a track header's matrix is another than the identity, and the track has a picture."""
-    start = 52 if tkhd[:1] == b"\x01" else 40
-    if len(tkhd) < start + 44:
-        return False
-    width, height = struct.unpack(">II", tkhd[start + 36 : start + 44])
-    return bool(width and height) and tkhd[start : start + 36] != _IDENTITY
+def turns(matrix: bytes) -> bool:
+    """Whether a matrix, of 36 bytes if it is there, is another than the identity."""
+    return len(matrix) == len(_IDENTITY) and matrix != _IDENTITY
 
 
 def _crop(clap: bytes) -> Crop:

@@ -74,6 +74,7 @@ def film(
         is_timed=True,
         is_trimmed=False,
         starts_whole=True,
+        edits=1,
     )
     facts = {
         "brand": "isom",
@@ -94,6 +95,7 @@ def film(
         "size": 1_000_000,
         "container": "mov,mp4,m4a,3gp,3g2,mj2",
         "start_s": 0.0,
+        "lead_s": 0.0,
         "duration_s": seconds,
         "streams": 1 if mute else 2,
         "cut_off": None,

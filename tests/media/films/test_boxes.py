@@ -6,10 +6,12 @@ import struct
 import tracemalloc
 from pathlib import Path
 
+import av
 import pytest
 
+from airdate.errors import Refused
 from airdate.media.boxes import read_boxes
-from airdate.media.prepare import decide
+from airdate.media.prepare import decide, render
 from airdate.media.profile import MAX_BYTES, Profile
 from airdate.media.tracks import is_variable
 from airdate.post import PlanKind
@@ -205,3 +207,41 @@ def test_a_picture_that_changes_its_size_is_not_copied(tmp_path: Path) -> None:
     assert done.plan.kind is PlanKind.ENCODE
     assert "the picture changes its size at 2.00 s → one size" in done.reasons
     assert {image.size for _, image in pictures(done.path)} == {(720, 1280)}
+
+
+def test_a_film_that_is_turned_as_a_whole_is_turned(kept: Path, tmp_path: Path) -> None:
+    """Players heed the matrix of the film's own header as they do that of a track's."""
+    film = tmp_path / "turned.mp4"
+    data = bytearray(kept.read_bytes())
+    at = data.index(b"mvhd") + 4 + 36
+    data[at : at + 36] = struct.pack(">9i", 0, 0x10000, 0, -0x10000, 0, 0, 0, 0, 0x40000000)
+    film.write_bytes(data)
+    plan = decide([film], Profile())
+    assert plan.kind is PlanKind.ENCODE
+    assert "turned by a tag → turned in the picture itself" in plan.reasons
+
+
+def test_sound_that_does_not_decode_is_found_where_it_is_copied(kept: Path, tmp_path: Path) -> None:
+    film = tmp_path / "noise.mp4"
+    data = bytearray(kept.read_bytes())
+    with av.open(str(kept)) as container:
+        sound = [(packet.pos, packet.size) for packet in container.demux(audio=0) if packet.size]
+    at, size = sound[len(sound) // 2]
+    data[at : at + size] = b"\xff" * size
+    film.write_bytes(data)
+    plan = decide([film], Profile())
+    assert plan.kind is PlanKind.KEEP
+    with pytest.raises(Refused, match="audio does not decode"):
+        render(plan, tmp_path / "out.mp4")
+
+
+def test_a_prores_that_says_nothing_of_its_colours_is_converted(make_film: MakeFilm, tmp_path: Path) -> None:
+    """It says 0 for each, which FFmpeg 9 calls reserved and refuses to scale."""
+    film = make_film("silent.mov", "-c:v", "prores", "-pix_fmt", "yuv422p10le", filters="null", tone=None)
+    data = bytearray(film.read_bytes())
+    at = data.index(b"icpf")
+    while at > 0:
+        data[at + 4 + 14 : at + 4 + 17] = b"\0\0\0"
+        at = data.find(b"icpf", at + 4)
+    film.write_bytes(data.replace(b"colr", b"free"))
+    assert rendered(film, tmp_path / "out.mp4").plan.kind is PlanKind.ENCODE

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import av
 import pytest
+from normal_form import shown
 
 from airdate.media.prepare import Prepared, decide
 from airdate.post import PlanKind
 
-from .conftest import AAC, H264, QUICK, MakeFilm, colour, ffmpeg, pictures, rendered
+from .conftest import AAC, H264, QUICK, TO_709, MakeFilm, colour, ffmpeg, pictures, rendered
 
 
 def test_variable_rate_becomes_constant_in_sync(make_film: MakeFilm, tmp_path: Path) -> None:
@@ -177,3 +178,42 @@ def test_sound_that_begins_with_the_rest_of_a_packet_is_no_damage(make_film: Mak
     plan = decide([tmp_path / "cut.mpg"], QUICK)
     assert any("first sound cannot be decoded" in reason for reason in plan.reasons)
     rendered(tmp_path / "cut.mpg", tmp_path / "out.mp4")
+
+
+def test_a_fragmented_film_keeps_its_first_picture(make_film: MakeFilm, tmp_path: Path) -> None:
+    """Its sound begins before 0, with what its coder needs to start: that is no reason to move the picture."""
+    pieces = ("-movflags", "frag_keyframe+delay_moov", "-map_metadata", "-1")
+    film = make_film("pieces.mp4", "-c:v", "libx264", "-preset", "veryfast", *AAC, *pieces)
+    assert decide([film], QUICK).kind is PlanKind.REMUX
+    done = rendered(film, tmp_path / "out.mp4")
+    assert [image.tobytes() for _, image in pictures(done.path)] == [image.tobytes() for _, image in pictures(film)]
+
+
+@pytest.mark.parametrize("name", ["cut.mp4", "cut.mov"])
+def test_what_an_edit_hides_of_a_fragmented_film_stays_hidden(make_film: MakeFilm, tmp_path: Path, name: str) -> None:
+    """A white flash with a beep at 1.5 s of a film whose first 0.4 s an edit hides comes at 1.1 s, together."""
+    beep = "aevalsrc='if(between(t,1.5,1.7),0.8*sin(6283*t),0)':s=48000"
+    flash = f"{TO_709},drawbox=c=white:t=fill:enable='between(t,1.499,1.7)'"
+    options = ("-c:v", "libx264", "-preset", "veryfast", "-c:a", "aac")
+    picture = "color=navy:size=360x640:rate=30"
+    whole = make_film("whole.mp4", *options, seconds=4, picture=picture, filters=flash, tone=beep)
+    film = tmp_path / name
+    ffmpeg("-ss", "0.4", "-i", str(whole), "-c", "copy", "-movflags", "frag_keyframe+delay_moov", str(film))
+    done = rendered(film, tmp_path / "out.mp4")
+    assert done.plan.kind is PlanKind.ENCODE
+    after = shown(done.path, 8)
+    assert after.flash_s == pytest.approx(1.1, abs=1 / 30)
+    assert after.beep_s == pytest.approx(1.1, abs=1 / 30)
+
+
+def test_sound_that_changes_its_form_is_gone_on_with(make_film: MakeFilm, tmp_path: Path) -> None:
+    """Broadcasts go from stereo to surround; ffmpeg begins its filters anew there, at 0."""
+    parts = []
+    for begin, channels in ((1, "2"), (4.1, "6")):
+        options = (*H264, "-bf", "0", "-c:a", "ac3", "-ac", channels, "-output_ts_offset", str(begin), "-muxdelay", "0")
+        parts.append(make_film(f"part{channels}.ts", *options, seconds=3))
+    film = tmp_path / "joined.ts"
+    ffmpeg("-i", f"concat:{parts[0]}|{parts[1]}", "-c", "copy", str(film))
+    done = rendered(film, tmp_path / "out.mp4")
+    assert done.plan.kind is PlanKind.AUDIO
+    assert done.duration_s == pytest.approx(6.1, abs=0.1)
