@@ -101,7 +101,7 @@ class RenditionProfile(Block):
         ge=0,
         le=MAX_CRF,
         title="Quality",
-        description="Quality of x264, where lower is better and larger; 20 is more than TikTok keeps.",
+        description="Quality of x264, where lower is better and larger; TikTok keeps no more than 19 shows.",
     )
     preset: Preset = Field(
         default=STANDARD.preset,
@@ -120,7 +120,7 @@ class RenditionProfile(Block):
         ge=MIN_PHOTO_S,
         le=MAX_PHOTO_S,
         title="Seconds a photo",
-        description="How long each photo of a slideshow stands alone, its cross-fade included.",
+        description="How long each photo of a slideshow is shown, its cross-fades included.",
     )
     crossfade_s: float = Field(
         default=STANDARD.crossfade_s,

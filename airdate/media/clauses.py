@@ -34,6 +34,11 @@ CUT_FADE_S = 0.5
 UNEVEN = 1.1
 """A part of a film, or what an encoder makes of it, may have this much more bytes than its average rate says."""
 
+NORMAL_FPS = 30.0
+FAST_FPS = 60.0
+FAST_FROM_FPS = 40.0
+"""A film of variable rate that mostly runs faster than this becomes one of 60 frames a second."""
+
 FPS_SLACK = 0.03
 """Below 23: 22.98 is 23 as some containers round it. Above 60 there is none: a hair above is refused."""
 
@@ -136,9 +141,9 @@ def _stream_checks(picture: Picture, profile: Profile) -> list[tuple[bool, str]]
             f"{picture.profile or '?'} {picture.pix_fmt} → High 8-bit 4:2:0, which every phone can decode",
         ),
         (picture.is_hdr, f"HDR ({'HLG' if picture.transfer == 'arib-std-b67' else 'PQ'}) → SDR BT.709"),
-        (not picture.is_hdr and has_other_colour(picture), f"{_colour(picture)} → BT.709 limited"),
-        (abs(picture.sar - 1) > 0.001, f"pixels {picture.sar:.3f} wide → square"),
-        (picture.is_turned and not profile.keep_matrix, "turned by a tag → turned in the picture itself"),
+        (not picture.is_hdr and has_other_colour(picture), f"{_colour(picture)} → those of HD video (BT.709)"),
+        (abs(picture.sar - 1) > 0.001, f"stored squeezed, its pixels {picture.sar:.3f} wide → its true shape"),
+        (picture.is_turned and not profile.keep_matrix, "turned by a mark in the file → turned in the picture itself"),
         (picture.is_interlaced, "interlaced → progressive"),
         (picture.is_mixed, "its pictures are encoded in several ways → in one"),
         (any(picture.crop), f"{_edges(picture)} at its edges, which are not to be shown → cut off"),
@@ -150,17 +155,18 @@ def _stream_checks(picture: Picture, profile: Profile) -> list[tuple[bool, str]]
 def _time_checks(probe: Probe, picture: Picture) -> list[tuple[bool, str]]:
     begins = picture.start_s if probe.boxes is not None else picture.start_s - probe.start_s
     hides = picture.hidden_s * picture.fps > EDGE_FRAMES
+    rate = f"{picture.fps:.2f} → {rate_after(picture):g} frames a second"
     return [
-        (picture.is_variable, f"{picture.fps:.2f} frames a second, variable → constant, so that nothing stutters"),
+        (picture.is_variable, f"{rate}, constant, so that nothing stutters"),
         (
             not picture.is_variable and not is_legal_rate(picture.fps),
-            f"{picture.fps:.2f} frames a second → {MIN_FPS:.0f} to {MAX_FPS:.0f}, which TikTok takes",
+            f"{rate}, constant: TikTok takes {MIN_FPS:.0f} to {MAX_FPS:.0f}",
         ),
         (abs(begins) > NEAR_S, f"the picture begins at {begins:.2f} s → 0"),
         (not picture.is_timed, "the container does not say when its pictures are shown → counted anew"),
         (not picture.starts_whole, "the first pictures cannot be decoded → begun at the first whole one"),
-        (picture.edits > 1, "an edit list with several cuts → cut in the film itself"),
-        (picture.edits <= 1 and hides, f"an edit hides {picture.hidden_s:.2f} s of it → cut in the film itself"),
+        (picture.edits > 1, "its editor hid several parts of it → cut out of the film itself"),
+        (picture.edits <= 1 and hides, f"its editor hid {picture.hidden_s:.2f} s of it → cut out of the film itself"),
     ]
 
 
@@ -173,6 +179,15 @@ def _wish_checks(probe: Probe, picture: Picture, profile: Profile, limit: float)
         (framed, f"framing: {framing} to {profile.width}×{profile.height}{clear}"),
         (probe.cut_off is not None, f"its end is missing ({probe.cut_off}) → what is left of it"),
     ]
+
+
+def rate_after(picture: Picture) -> float:
+    """Frames a second of an encode: the source's own where TikTok takes it."""
+    if picture.is_variable:
+        return FAST_FPS if picture.fps > FAST_FROM_FPS else NORMAL_FPS
+    if is_legal_rate(picture.fps):
+        return max(MIN_FPS, picture.fps)
+    return FAST_FPS if picture.fps > MAX_FPS else NORMAL_FPS
 
 
 def is_legal_rate(fps: float) -> bool:
@@ -195,7 +210,10 @@ def assumed_matrix(height: int) -> str:
 
 
 def _colour(picture: Picture) -> str:
-    return f"colour {picture.matrix or 'untagged'} {picture.primaries or ''} {picture.range or ''}".rstrip()
+    said = [word for word in (picture.matrix, picture.primaries, picture.range) if word is not None]
+    return (
+        f"colours as {', '.join(said)}" if said else "colours that the file does not name, taken for those of SD video"
+    )
 
 
 def _edges(picture: Picture) -> str:
@@ -221,13 +239,17 @@ def sound_reasons(picture: Picture, sound: Sound | None, profile: Profile) -> li
         ),
         (sound.channels not in (1, 2), f"{sound.channels} channels → stereo"),
         (sound.rate not in COPIED_RATES, f"{sound.rate} Hz → 48000 Hz"),
-        (sound.edits > 1, "an edit list cuts the sound → cut in the sound itself"),
+        (sound.edits > 1, "its editor cut the sound in several places → cut in the sound itself"),
         (not sound.starts_whole, "the first sound cannot be decoded → left out"),
-        (abs(lag) > NEAR_S, f"the sound begins {lag:+.2f} s from the picture → together, with silence or a cut"),
-        (abs(gap) > END_GAP_S, f"the sound ends {gap:+.2f} s from the picture → together"),
+        (abs(lag) > NEAR_S, f"the sound begins {_apart(lag)} the picture → together, with silence or a cut"),
+        (abs(gap) > END_GAP_S, f"the sound ends {_apart(gap)} the picture → together, with silence or a cut"),
         (profile.loudness is not None, loudness_reason(profile)),
     ]
     return [reason for applies, reason in checks if applies]
+
+
+def _apart(seconds: float) -> str:
+    return f"{abs(seconds):.2f} s {'after' if seconds > 0 else 'before'}"
 
 
 def loudness_reason(profile: Profile) -> str:
@@ -241,7 +263,7 @@ def remux_reasons(probe: Probe) -> list[str]:
     if boxes is None or "mp4" not in probe.container or boxes.brand == "qt  ":
         return ["the container becomes MP4"]
     checks = [
-        (boxes.fragmented, "the fragments become one film"),
+        (boxes.fragmented, "stored in pieces → in one"),
         (not boxes.moov_first, "the index goes first, so that the film can start before it is all there"),
         (boxes.has_metadata, "place, date, device and title are taken out"),
         (probe.streams > (2 if probe.sound else 1), "tracks besides one picture and one sound are taken out"),

@@ -130,7 +130,7 @@ def _look(path: Path, name: str) -> Found:
             f"{kind} → JPEG, because TikTok takes JPEG and WebP only": kind not in SUFFIXES,
             f"{found.size[0]}×{found.size[1]} → {width}×{height}, because TikTok takes {SHORT_SIDE} pixels on the "
             f"shorter side and {LONG_SIDE} on the longer at most": found.size != (width, height),
-            "turned by a tag → turned in the picture itself": orientation(image) in TURNS,
+            "turned by a mark in the file → turned in the picture itself": orientation(image) in TURNS,
             "other colours → sRGB, which every phone shows alike": _is_wide(image, profile),
             "transparent → over white": image.has_transparency_data,
             "moving → its first picture": kind == "WEBP" and getattr(image, "n_frames", 1) > 1,

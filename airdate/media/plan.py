@@ -16,11 +16,11 @@ from airdate.media.clauses import (
     UNEVEN,
     cut_reasons,
     encode_reasons,
-    is_legal_rate,
     is_too_long,
     lacks_tags,
     length_after,
     loudness_reason,
+    rate_after,
     refusal,
     remux_reasons,
     sound_reasons,
@@ -28,11 +28,9 @@ from airdate.media.clauses import (
 from airdate.media.probe import Kind, Picture, Probe
 from airdate.media.profile import (
     MAX_BYTES,
-    MAX_FPS,
     MAX_PHOTOS,
     MAX_SECONDS,
     MAX_SIDE,
-    MIN_FPS,
     MIN_PHOTO_S,
     MIN_SECONDS,
     MIN_SIDE,
@@ -41,11 +39,6 @@ from airdate.media.profile import (
 )
 from airdate.media.sound import Leveling
 from airdate.post import PlanKind
-
-NORMAL_FPS = 30.0
-FAST_FPS = 60.0
-FAST_FROM_FPS = 40.0
-"""A film of variable rate that mostly runs faster than this becomes one of 60 frames a second."""
 
 LARGEST_SHORT_SIDE = 1080
 """TikTok shows no more; where an encode happens anyway, a larger picture is scaled down to this on its short side."""
@@ -131,7 +124,7 @@ def plan_video(probe: Probe, profile: Profile, *, max_seconds: float = MAX_SECON
         return _encode(probe, picture, profile, [*cut, *encode], limit)
     anew = sound_reasons(picture, sound, profile)
     both = ["picture and sound are copied as they are" if sound is not None else "the picture is copied as it is"]
-    untagged = ["its colour is tagged BT.709, which it did not say of itself"] if lacks_tags(picture) else []
+    untagged = ["a note on its colours is added (BT.709), which it lacks"] if lacks_tags(picture) else []
     moved = remux_reasons(probe)
     if anew or (cut and sound is not None):
         kind, copied = PlanKind.AUDIO, ["the picture is copied as it is"]
@@ -179,7 +172,7 @@ def _plan_anew(plan: Plan, reason: str) -> Plan:
 
 def _encode(probe: Probe, picture: Picture, profile: Profile, reasons: Sequence[str], limit: float) -> Plan:
     size, framing, shape = _size(picture, profile)
-    fps, rate = _fps(picture)
+    fps = rate_after(picture)
     words = sound_reasons(picture, probe.sound, profile) if probe.sound else ["no sound, and none is added"]
     is_cut, seconds = is_too_long(probe, picture, limit), length_after(probe, picture)
     if is_cut:
@@ -187,7 +180,7 @@ def _encode(probe: Probe, picture: Picture, profile: Profile, reasons: Sequence[
     fitted, cap = fit_to_size(profile, seconds)
     return Plan(
         PlanKind.ENCODE,
-        (*reasons, *shape, *rate, *cap, *words),
+        (*reasons, *shape, *cap, *words),
         (probe,),
         fitted,
         size=size,
@@ -303,17 +296,6 @@ def _size(picture: Picture, profile: Profile) -> tuple[tuple[int, int], Framing,
     size = (max(MIN_SIDE, fitted[0]), max(MIN_SIDE, fitted[1]))
     words = [f"{width}×{height} → {size[0]}×{size[1]}"] if size != (width, height) else []
     return size, Framing.PAD if size != fitted else Framing.KEEP, words
-
-
-def _fps(picture: Picture) -> tuple[float, list[str]]:
-    """The rate of an encode: the source's own where TikTok takes it."""
-    if picture.is_variable:
-        fps = FAST_FPS if picture.fps > FAST_FROM_FPS else NORMAL_FPS
-    elif is_legal_rate(picture.fps):
-        return max(MIN_FPS, picture.fps), []
-    else:
-        fps = FAST_FPS if picture.fps > MAX_FPS else NORMAL_FPS
-    return fps, [f"{picture.fps:.2f} → {fps:g} frames a second, constant"]
 
 
 def decide_kind(probes: Sequence[Probe]) -> Kind:

@@ -14,11 +14,10 @@ from pathlib import Path
 from airdate.errors import Refused, WrongUsage
 from airdate.files import seal
 from airdate.media import hardware
-from airdate.media.clauses import copied_bytes
+from airdate.media.clauses import NORMAL_FPS, copied_bytes
 from airdate.media.cover import Found, find_cover
 from airdate.media.normalize import encoder, listened, normalize
 from airdate.media.plan import (
-    NORMAL_FPS,
     Plan,
     decide_kind,
     default_names,

@@ -98,7 +98,7 @@ class Profile:
         crf: x264's quality; at 20 noisy handheld film came out at VMAF 91 without reaching the cap.
         preset: x264's speed.
         maxrate_kbps: cap of the encoded picture's rate; noisy handheld film takes 36 Mb/s without one.
-        seconds_per_photo: how long each photo stands alone, its cross-fade included.
+        seconds_per_photo: how long each photo is shown, its cross-fades included.
         crossfade_s: length of a cross-fade.
         ken_burns: let the photos of a slideshow move slowly.
         music: sound of a slideshow, looped or cut to its length.

@@ -84,7 +84,7 @@ def test_other_sound_means_only_the_sound(make_film: MakeFilm) -> None:
         ("slowrate.mp4", [*H264, *AAC, *CLEAN], {"rate": "15"}, "15.00"),
         ("fast.mp4", [*H264, *AAC, *CLEAN], {"rate": "120", "size": "360x640"}, "120.00"),
         ("small.mp4", [*H264, *AAC, *CLEAN], {"size": "320x240"}, "320×240"),
-        ("wide.mp4", [*H264, *AAC, *CLEAN, "-aspect", "2:1"], {}, "square"),
+        ("wide.mp4", [*H264, *AAC, *CLEAN, "-aspect", "2:1"], {}, "true shape"),
         ("tenbit.mp4", [*H264, "-pix_fmt", "yuv420p10le", *AAC, *CLEAN], {}, "8-bit"),
     ],
 )

@@ -4,112 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image, ImageFilter
+from probe_making import film, photos
 
 from airdate.errors import WrongUsage
-from airdate.media.boxes import Boxes
 from airdate.media.clearest import clearness
 from airdate.media.cutting import longest
 from airdate.media.plan import Plan, fit_to_size, plan_instead, plan_slideshow, plan_video
-from airdate.media.probe import Kind, PhotoFacts, Picture, Probe, Sound
 from airdate.media.profile import MAX_BYTES, PROFILES, Duration, Framing, Profile
 from airdate.media.refusals import changing, damaged
 from airdate.media.safe_zones import fitted, free_box, whole_box
 from airdate.post import PlanKind
 
 TRIM = Profile(duration=Duration.TRIM)
-
-
-def film(
-    *,
-    seconds: float = 10.0,
-    picture: dict[str, Any] | None = None,
-    sound: dict[str, Any] | None = None,
-    boxes: dict[str, Any] | None = None,
-    mute: bool = False,
-    **probe: Any,
-) -> Probe:
-    """A film that needs nothing, but for what is said otherwise."""
-    seen = Picture(
-        index=0,
-        codec="h264",
-        profile="High",
-        pix_fmt="yuv420p",
-        width=1080,
-        height=1920,
-        sar=1.0,
-        rotation=0,
-        is_turned=False,
-        is_interlaced=False,
-        is_mixed=False,
-        has_alpha=False,
-        fps=30.0,
-        is_variable=False,
-        is_rounded=False,
-        matrix="bt709",
-        primaries="bt709",
-        transfer="bt709",
-        range="tv",
-        dolby_vision=None,
-        crop=(0, 0, 0, 0),
-        start_s=0.0,
-        end_s=seconds,
-        hidden_s=0.0,
-        edits=1,
-        starts_whole=True,
-        is_timed=True,
-    )
-    heard = Sound(
-        index=1,
-        codec="aac",
-        profile="LC",
-        channels=2,
-        rate=48_000,
-        start_s=0.0,
-        end_s=seconds,
-        is_timed=True,
-        is_trimmed=False,
-        starts_whole=True,
-        edits=1,
-    )
-    facts = {
-        "brand": "isom",
-        "moov_first": True,
-        "truncated": False,
-        "has_index": True,
-        "fragmented": False,
-        "encrypted": False,
-        "dolby_vision": None,
-        "has_metadata": False,
-        "used_bytes": probe.get("size", 1_000_000),
-        "tracks": (),
-    }
-    found = {
-        "path": Path("film.mp4"),
-        "name": "film.mp4",
-        "kind": Kind.VIDEO,
-        "size": 1_000_000,
-        "container": "mov,mp4,m4a,3gp,3g2,mj2",
-        "start_s": 0.0,
-        "lead_s": 0.0,
-        "duration_s": seconds,
-        "streams": 1 if mute else 2,
-        "cut_off": None,
-        "picture": replace(seen, **(picture or {})),
-        "sound": None if mute else replace(heard, **(sound or {})),
-        "boxes": Boxes(**{**facts, **(boxes or {})}),
-        "photo": None,
-    }
-    return Probe(**{**found, **probe})
-
-
-def photos(count: int) -> list[Probe]:
-    shown = PhotoFacts("jpeg", 1080, 1350)
-    return [film(kind=Kind.PHOTO, picture=None, photo=shown, name=f"{number}.jpg") for number in range(count)]
 
 
 def decided(plan: Plan, kind: PlanKind, *words: str) -> None:
@@ -140,10 +50,10 @@ def test_what_is_right_is_kept() -> None:
         ({"pix_fmt": "yuv422p"}, "8-bit 4:2:0"),
         ({"transfer": "smpte2084"}, "HDR (PQ) → SDR"),
         ({"transfer": "arib-std-b67"}, "HDR (HLG) → SDR"),
-        ({"matrix": "smpte170m"}, "BT.709 limited"),
-        ({"range": "pc"}, "BT.709 limited"),
-        ({"matrix": None, "width": 360, "height": 640}, "BT.709 limited"),
-        ({"sar": 1.333}, "square"),
+        ({"matrix": "smpte170m"}, "→ those of HD video (BT.709)"),
+        ({"range": "pc"}, "→ those of HD video (BT.709)"),
+        ({"matrix": None, "width": 360, "height": 640}, "→ those of HD video (BT.709)"),
+        ({"sar": 1.333}, "true shape"),
         ({"is_turned": True, "rotation": 90}, "turned"),
         ({"is_interlaced": True}, "progressive"),
         ({"width": 1081}, "even sides"),
@@ -157,8 +67,8 @@ def test_what_is_right_is_kept() -> None:
         ({"start_s": 0.5}, "begins at 0.50 s"),
         ({"starts_whole": False}, "first whole one"),
         ({"is_timed": False}, "does not say when its pictures are shown"),
-        ({"edits": 2}, "several cuts"),
-        ({"hidden_s": 0.2}, "an edit hides"),
+        ({"edits": 2}, "hid several parts"),
+        ({"hidden_s": 0.2}, "its editor hid"),
     ],
 )
 def test_a_picture_that_cannot_be_copied_is_encoded(changed: dict[str, Any], word: str) -> None:
@@ -178,9 +88,9 @@ def test_a_constant_legal_rate_stays(fps: float) -> None:
         ({"channels": 6}, "6 channels → stereo"),
         ({"rate": 32_000}, "32000 Hz → 48000 Hz"),
         ({"starts_whole": False}, "the first sound cannot be decoded"),
-        ({"start_s": 0.3}, "begins +0.30 s"),
-        ({"end_s": 9.0}, "ends -1.00 s"),
-        ({"end_s": 10.3}, "ends +0.30 s"),
+        ({"start_s": 0.3}, "begins 0.30 s after"),
+        ({"end_s": 9.0}, "ends 1.00 s before"),
+        ({"end_s": 10.3}, "ends 0.30 s after"),
     ],
 )
 def test_a_sound_that_cannot_be_copied_is_made_anew_alone(changed: dict[str, Any], word: str) -> None:
@@ -191,7 +101,7 @@ def test_a_sound_that_cannot_be_copied_is_made_anew_alone(changed: dict[str, Any
     ("changed", "word"),
     [
         ({"boxes": {"moov_first": False}}, "the index goes first"),
-        ({"boxes": {"fragmented": True}}, "fragments"),
+        ({"boxes": {"fragmented": True}}, "in pieces"),
         ({"boxes": {"has_metadata": True}}, "taken out"),
         ({"boxes": {"brand": "qt  "}}, "becomes MP4"),
         ({"container": "matroska,webm", "boxes": {}}, "becomes MP4"),
@@ -205,7 +115,7 @@ def test_a_container_that_cannot_stay_is_written_anew(changed: dict[str, Any], w
 
 def test_missing_tags_are_written_by_a_filter() -> None:
     untagged = {"matrix": None, "primaries": None, "transfer": None, "range": None}
-    decided(plan_video(film(picture=untagged), Profile()), PlanKind.FILTER, "tagged BT.709")
+    decided(plan_video(film(picture=untagged), Profile()), PlanKind.FILTER, "a note on its colours is added")
 
 
 def test_what_no_plan_mends_is_refused() -> None:
@@ -400,3 +310,30 @@ def test_a_cut_before_the_first_picture_keeps_nothing() -> None:
 
 def test_profiles_go_by_their_names() -> None:
     assert all(profile.name == name for name, profile in PROFILES.items())
+
+
+@pytest.mark.parametrize(
+    ("fps", "is_variable", "rate"),
+    [(39.9, True, 30), (40.1, True, 60), (12.0, False, 30), (22.96, False, 30), (60.1, False, 60), (240.0, False, 60)],
+)
+def test_the_rate_of_an_encode_is_one_that_the_film_loses_least_by(fps: float, is_variable: bool, rate: int) -> None:
+    plan = plan_video(film(picture={"fps": fps, "is_variable": is_variable}), Profile())
+    decided(plan, PlanKind.ENCODE, f"{fps:.2f} → {rate} frames a second, constant")
+    assert plan.fps == rate
+
+
+def test_a_rate_near_one_that_tiktok_takes_is_copied() -> None:
+    assert plan_video(film(picture={"fps": 22.98}), Profile()).kind is PlanKind.KEEP
+    assert plan_video(film(picture={"fps": 22.5}), Profile()).kind is PlanKind.ENCODE
+
+
+@pytest.mark.parametrize(("hidden_s", "kind"), [(0.014, PlanKind.KEEP), (0.034, PlanKind.ENCODE)])
+def test_an_edit_that_hides_a_picture_is_heeded(hidden_s: float, kind: PlanKind) -> None:
+    assert plan_video(film(picture={"hidden_s": hidden_s}), Profile()).kind is kind
+
+
+def test_what_begins_late_begins_at_0() -> None:
+    both = {"picture": {"start_s": 0.12}, "sound": {"start_s": 0.12}}
+    decided(plan_video(film(**both), Profile()), PlanKind.ENCODE, "the picture begins at 0.12 s")
+    near = {"picture": {"start_s": 0.09}, "sound": {"start_s": 0.09}}
+    assert plan_video(film(**near), Profile()).kind is PlanKind.KEEP

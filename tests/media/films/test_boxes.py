@@ -218,7 +218,7 @@ def test_a_film_that_is_turned_as_a_whole_is_turned(kept: Path, tmp_path: Path) 
     film.write_bytes(data)
     plan = decide([film], Profile())
     assert plan.kind is PlanKind.ENCODE
-    assert "turned by a tag → turned in the picture itself" in plan.reasons
+    assert "turned by a mark in the file → turned in the picture itself" in plan.reasons
 
 
 def test_sound_that_does_not_decode_is_found_where_it_is_copied(kept: Path, tmp_path: Path) -> None:
