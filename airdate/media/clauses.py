@@ -51,6 +51,9 @@ SMALLEST_SHORT_SIDE = 720
 FIRST_HD_LINES = 720
 """A picture that does not say of what colour it is has BT.709's from here on, and BT.601's below."""
 
+KNOWN_MATRICES = ("bt709", "smpte170m", "bt470bg", "fcc", "smpte240m", "bt2020nc", "bt2020c")
+"""By which brightness and colours are told apart; of others FFmpeg makes wrong colours, or gives up."""
+
 UNREADABLE_DOLBY_VISION = 5
 """The only profile whose base layer has colours of its own that nothing but a Dolby decoder can turn into ours."""
 
@@ -68,6 +71,14 @@ def refusal(probe: Probe, picture: Picture, profile: Profile, limit: float) -> R
             item=probe.name,
             rule="SDR, HLG, HDR10, or Dolby Vision 8",
             fix="export it as SDR, HLG or HDR10",
+        )
+    if picture.matrix not in (None, "gbr", *KNOWN_MATRICES):
+        return Refused(
+            "media_colour_unknown",
+            f"the film's colours are coded by {picture.matrix}, which nothing here converts rightly",
+            item=probe.name,
+            rule="colours as BT.709, BT.601, BT.2020 or RGB have them",
+            fix="export it with BT.709",
         )
     if probe.cut_off is not None and not profile.salvage:
         return cut_short(probe.name, probe.cut_off)

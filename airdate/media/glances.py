@@ -31,11 +31,8 @@ EXACT_S = 0.0005
 LOOKED_FOR = 3
 """Key pictures after a seek of which the first that can be decoded is taken; the first of a broadcast often cannot."""
 
-REFERENCE_WHITE = 203
-"""Nits of white in HDR (ITU-R BT.2408)."""
-
-KNEE = 0.5
-"""Light up to here, of white, stays as it is."""
+FILM_KNEE = 0.5
+"""Light up to which HDR stays as it is here: films are tone-mapped by a softer curve than photos."""
 
 _TURNS: Final = {
     (-1, 0, 0, 1): Image.Transpose.FLIP_LEFT_RIGHT,
@@ -206,14 +203,10 @@ def _sign(value: int) -> int:
 
 def _toned_down(image: Image.Image, *, is_wide: bool) -> Image.Image:
     """PQ as SDR, roughly: a curve for each colour in eight bits, where the real thing would cost a second."""
-    narrow = image.point([_sdr(value / 255) for value in range(256)] * 3)
+    import numpy as np  # noqa: PLC0415  (few films are HDR)
+
+    from airdate.media.light import encoded, of_pq, toned_down  # noqa: PLC0415
+
+    curve = encoded(toned_down(of_pq(np.arange(256) / 255), FILM_KNEE)).tolist()
+    narrow = image.point(curve * 3)
     return narrow.convert("RGB", _FROM_2020) if is_wide else narrow
-
-
-def _sdr(value: float) -> int:
-    """One code value of PQ (SMPTE ST 2084) as one of SDR: white at the reference, highlights bent below it."""
-    power = value ** (1 / 78.84375)
-    nits = 10_000 * (max(power - 0.8359375, 0.0) / (18.8515625 - 18.6875 * power)) ** (1 / 0.1593017578125)
-    light = nits / REFERENCE_WHITE
-    bent = light if light <= KNEE else 1 - (1 - KNEE) ** 2 / (light + 1 - 2 * KNEE)
-    return min(255, round(255 * float(bent ** (1 / 2.2))))

@@ -17,8 +17,8 @@ from PIL import Image, ImageCms, ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from airdate.media.jpeg2000 import read_jpeg2000
+from airdate.media.light import encoded, of_hlg, of_pq, of_srgb, shown_of_scene, toned_down
 from airdate.media.photo_codes import BT2020, DISPLAY_P3, HLG, LINEAR, PQ, SRGB, Codes, read_codes
-from airdate.media.photo_light import encoded, of_hlg, of_pq, of_srgb, shown_of_scene, toned_down
 
 Curve = Callable[[NDArray[Any]], NDArray[Any]]
 """From values, 0.0 to 1.0, to light, of which white has 1.0."""

@@ -18,7 +18,7 @@ HLG_PEAK = 1000
 
 KNEE = 0.85
 """Light up to here, of white, stays as it is. White comes out as 246 of 255, and highlights above it are still told
-apart; the lower knee of glances into films would make it 224, which is grey beside a photo that never was HDR."""
+apart; a lower knee of 0.5 would make it 224, which is grey beside a picture that never was HDR."""
 
 _LUMINANCE = np.array([0.2627, 0.6780, 0.0593], dtype=np.float32)
 """Of the primaries of BT.2020 (ITU-R BT.2100)."""
@@ -52,9 +52,13 @@ def shown_of_scene(scene: NDArray[Any]) -> NDArray[Any]:
     return shown
 
 
-def toned_down(light: NDArray[Any]) -> NDArray[Any]:
-    """Light beyond white below it: highlights are bent, each colour by itself, and the rest stays."""
-    return np.where(light <= KNEE, light, 1 - (1 - KNEE) ** 2 / np.maximum(light + 1 - 2 * KNEE, 1 - KNEE))
+def toned_down(light: NDArray[Any], knee: float = KNEE) -> NDArray[Any]:
+    """Light beyond white below it: highlights are bent, each colour by itself, and the rest stays.
+
+    Args:
+        knee: light, of white, up to which it stays.
+    """
+    return np.where(light <= knee, light, 1 - (1 - knee) ** 2 / np.maximum(light + 1 - 2 * knee, 1 - knee))
 
 
 def _encode(light: NDArray[Any]) -> NDArray[np.uint8]:
