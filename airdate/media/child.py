@@ -6,8 +6,6 @@ that decode (PyAV, Pillow) are imported in children only, so the process that ca
 
 from __future__ import annotations
 
-import errno
-import importlib
 import json
 import sys
 import threading
@@ -21,8 +19,9 @@ from airdate.media.runner import by_line, launch
 Said = dict[str, Any]
 
 _ROOT = Path(__file__).resolve().parents[2]
-_BEGIN = "import sys; sys.path.insert(0, sys.argv[1]); from airdate.media.child import main; main()"
-"""The child finds this package where its parent found it, and never in the working directory."""
+_BEGIN = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from airdate.media.begun import main; main()"
+"""The child finds this package and the libraries where its parent found them, and never in the working directory.
+Python's own search for them, and what only a parent needs, would be a tenth of its whole work on a small film."""
 
 
 def call(
@@ -59,7 +58,7 @@ def call(
         return True
 
     ended = launch(
-        [sys.executable, "-P", "-c", _BEGIN, str(_ROOT), *function.split(":")],
+        [sys.executable, "-S", "-P", "-c", _BEGIN, json.dumps(_places()), *function.split(":")],
         item=item,
         wall_s=wall_s,
         stall_s=wall_s,
@@ -79,6 +78,11 @@ def call(
         )
 
 
+def _places() -> list[str]:
+    """Where the child looks for modules."""
+    return [str(_ROOT), *(place for place in sys.path if Path(place).is_absolute())]
+
+
 def _how(status: int, tail: tuple[str, ...]) -> str:
     return f"signal {-status}" if status < 0 else (tail[-1] if tail else f"status {status}")
 
@@ -86,24 +90,3 @@ def _how(status: int, tail: tuple[str, ...]) -> str:
 def _error(facts: Mapping[str, Any]) -> Refused | Transient:
     kind = Transient if facts["code"] == "disk_full" else Refused
     return kind(facts["code"], facts["message"], item=facts["item"], rule=facts["rule"], fix=facts["fix"])
-
-
-def main() -> None:
-    """In the child: call what the arguments name with the order on standard input."""
-    module, name = sys.argv[2:4]
-    order = json.load(sys.stdin)
-    try:
-        for said in getattr(importlib.import_module(module), name)(**order):
-            _say(said)
-    except (Refused, Transient) as error:
-        _say({"refused": error.as_dict()})
-    except OSError as failed:
-        if failed.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        full = Transient("disk_full", "the disk is full", rule="room for the rendition", fix="free some room")
-        _say({"refused": full.as_dict()})
-
-
-def _say(said: Said) -> None:
-    sys.stdout.write(json.dumps(said) + "\n")
-    sys.stdout.flush()

@@ -177,7 +177,7 @@ def _film(path: Path, name: str, head: bytes, container: InputContainer, boxes: 
             rule=f"at most {MAX_PIXELS:,} pixels",
             fix="export it at 4096 pixels or less a side",
         )
-    look = _look(container, guarded(video))
+    look = _look(container, guarded(video, skip_loop_filter="all"))
     if look["frame"] is None:
         raise _undecodable(path, name, head, boxes)
     sounds = [s for s in container.streams.audio if s.codec_context is not None and s.codec_context.sample_rate > 0]

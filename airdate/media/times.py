@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airdate.media.boxes import Boxes
 from airdate.media.packets import decodes, has_picture, shown_at
-from airdate.media.tracks import Track, is_variable, spread
+from airdate.media.tracks import Track, is_variable, middle_of, spread
 
 if TYPE_CHECKING:
     import av
@@ -135,7 +135,7 @@ def _of_packets(container: InputContainer, video: av.VideoStream, sound: av.Audi
     starts_whole = not shown or (first_is_key and shown[0] == min(shown))
     shown.sort()
     gaps = [later - sooner for sooner, later in pairwise(shown)]
-    middle = sorted(gaps)[len(gaps) // 2] if gaps else step
+    middle = middle_of(gaps) if gaps else step
     # Of three pictures of a still screen the middle gap may be the longest; the last one's own length is believed then.
     end_s = max(spans[video.index].end_s, shown[-1] + min(middle, step or middle)) if shown else 0.0
     # Matroska counts its length from 0 where its first picture comes later.

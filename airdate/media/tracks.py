@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate, chain, dropwhile, islice, pairwise, repeat, takewhile
 from math import floor
-from statistics import median
 
 _IDENTITY = struct.pack(">9i", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 _DATED = (b"mvhd", b"tkhd", b"mdhd")
@@ -163,6 +162,11 @@ def spread(gaps: Sequence[float]) -> float:
     return max(gaps) - min(gaps) if gaps else 0.0
 
 
+def middle_of(gaps: Sequence[float]) -> float:
+    """The gap in the middle of them by length; of an even number the longer of the two."""
+    return sorted(gaps)[len(gaps) // 2]
+
+
 def is_variable(gaps: Sequence[float]) -> bool:
     """More than 2 % of the gaps differ from the median by more than a tenth of it (2 ms at least), or one is a hole.
 
@@ -171,7 +175,7 @@ def is_variable(gaps: Sequence[float]) -> bool:
     """
     if len(gaps) < 2:
         return False
-    middle = median(gaps)
+    middle = middle_of(gaps)
     differing = sum(abs(gap - middle) > max(0.002, 0.1 * middle) for gap in gaps)
     return differing > 0.02 * len(gaps) or max(gaps) > max(0.5, 4 * middle)
 

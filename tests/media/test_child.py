@@ -25,7 +25,7 @@ def test_a_child_that_is_killed_in_the_middle_of_a_line_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "half_a_line.py").write_text(HALF_A_LINE)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(tmp_path)
     said: list[dict[str, Any]] = []
     with pytest.raises(Refused) as refused:
         call("half_a_line:say", {}, item="film.mp4", wall_s=20, on_said=said.append)
