@@ -23,7 +23,11 @@ ENDING_ALONE = (7, 0)
 """The oldest that were seen to do it right."""
 
 NEEDED_ENCODERS = ("libx264", "aac")
-NEEDED_FILTERS = ("zscale", "tonemap", "bwdif", "gblur", "scale", "overlay", "sidedata", "ebur128")
+_OF_PICTURES = """
+    bwdif crop format fps gblur overlay pad premultiply scale setparams setpts setsar sidedata split tonemap trim zscale
+"""
+_OF_SOUND = "afade aformat alimiter aloop apad aresample asetnsamples asetpts atrim ebur128 volume"
+NEEDED_FILTERS = (*_OF_PICTURES.split(), *_OF_SOUND.split())
 
 GUARD: dict[str, Any] = {
     "protocol_whitelist": "file",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import stat
 from collections.abc import Callable, Iterator, Sequence
@@ -43,6 +44,15 @@ CLEAR = (
 BARS = ((192, 32, 32), (32, 192, 32), (32, 32, 192))
 
 
+def test_every_filter_that_is_used_is_asked_for() -> None:
+    """One that were not would end as a film that is called damaged."""
+    root = Path(ffmpeg.__file__).parent
+    used = {name for path in root.glob("*.py") for name in re.findall(r'\.filter\(\s*"(\w+)"', path.read_text())}
+    assert {"scale", "aloop", "alimiter"} <= used
+    assert used - {"hwupload"} <= set(ffmpeg.NEEDED_FILTERS)
+    assert set(ffmpeg.NEEDED_FILTERS) - used == {"overlay", "split"}, "these two have calls of their own"
+
+
 @pytest.fixture
 def use(monkeypatch: pytest.MonkeyPatch) -> Iterator[Use]:
     """`use(path)`: from now on the operator's ffmpeg is this one."""
@@ -79,7 +89,7 @@ def script(path: Path, text: str) -> Path:
         (
             "#!/bin/sh\necho 'ffmpeg version 7.1' >&2\necho ' V..... libx264 x'\n",
             "ffmpeg_incapable",
-            "lacks aac, zscale",
+            "lacks aac, bwdif",
         ),
     ],
     ids=["nothing", "stranger", "failing", "old", "poor"],
