@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -118,6 +118,15 @@ def test_ctrl_c_is_an_answer(capsys: pytest.CaptureFixture[str]) -> None:
     assert (status, document["error"]["code"]) == (5, "interrupted")
 
 
+@pytest.fixture
+def hears_hangups() -> Iterator[None]:
+    """As in a terminal, though whoever runs the tests may have begun them with `nohup`; children inherit it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("hears_hangups")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_to_end_does_what_ctrl_c_does(capsys: pytest.CaptureFixture[str], number: signal.Signals) -> None:
     """A second one, as a closed terminal sends it, does not cut the end short."""
@@ -151,6 +160,7 @@ def test_a_signal_that_is_ignored_stays_so(capsys: pytest.CaptureFixture[str]) -
         signal.signal(signal.SIGHUP, before)
 
 
+@pytest.mark.usefixtures("hears_hangups")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_that_comes_while_we_are_imported_is_answered(tmp_path: Path, number: signal.Signals) -> None:
     """The front door holds it back until there is somebody to answer it."""

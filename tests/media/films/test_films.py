@@ -61,7 +61,7 @@ def test_colours_survive(make_film: MakeFilm, tmp_path: Path, label: str, height
     assert near(colour(pictures(done.path)[10][1]), (0x30, 0xA0, 0x40)), colour(pictures(done.path)[10][1])
 
 
-@pytest.mark.parametrize("transfer", ["bt709", "bt470m", "bt470bg", "iec61966-2-1"])
+@pytest.mark.parametrize("transfer", ["bt709", "bt470m"])
 def test_a_wide_gamut_keeps_its_greys_whatever_its_curve_is_called(
     make_film: MakeFilm, tmp_path: Path, transfer: str
 ) -> None:
