@@ -200,6 +200,7 @@ def rate_after(picture: Picture) -> float:
         return max(MIN_FPS, picture.fps)
     return FAST_FPS if picture.fps > MAX_FPS else NORMAL_FPS
 
+        (picture.is_joined and is_too_long(probe, picture, limit), "several recordings, joined → one, to be cut off"),
 
 def is_legal_rate(fps: float) -> bool:
     """Whether TikTok takes a constant rate."""
@@ -268,6 +269,7 @@ def loudness_reason(profile: Profile) -> str:
     return f"loudness → {profile.loudness} LUFS"
 
 
+        (picture.is_joined, "several recordings, joined → one sound, in time with the picture"),
 def remux_reasons(probe: Probe) -> list[str]:
     """Why the container cannot stay."""
     boxes = probe.boxes

@@ -56,6 +56,9 @@ _TAG_BSF = "h264_metadata=colour_primaries=1:transfer_characteristics=1:matrix_c
 _STRICTLY = "-xerror"
 """Has ffmpeg end at the first error."""
 
+_LESS_STRICTLY = ("-max_error_rate", "0")
+"""At the first one of a decoder: what is at odds with what came before may be a join."""
+
 _ANEW = (PlanKind.ENCODE, PlanKind.AUDIO)
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """The native decoders leave the alpha channel out."""
@@ -100,7 +103,7 @@ def normalize(
         if refusal.code != "media_times_jump" or _STRICTLY not in ours:
             raise
         # Where picture or sound change their form, ffmpeg begins its filters anew, and their first times are passed by.
-        go([ours[0], "-max_error_rate", "0", *(word for word in ours[1:] if word != _STRICTLY)])
+        go([ours[0], *_LESS_STRICTLY, *(word for word in ours[1:] if word != _STRICTLY)])
     return plan
 
 
@@ -187,6 +190,8 @@ def _copied_start(plan: Plan, probe: Probe, picture: Picture, sound: Sound | Non
     early = picture.start_s if probe.boxes is None else picture.start_s - (sound.start_s if sound else picture.start_s)
     if plan.is_shortened or (probe.boxes is not None and early <= SHORTEST_S):
         return {}, []
+    if picture.is_joined:
+        return _start(picture.start_s - probe.start_s), []  # with its own times its clock would begin anew here too
     return _start(early), ["-copyts"] if probe.boxes is None else []
 
 
@@ -233,8 +238,9 @@ def _cut_options(probe: Probe, picture: Picture, cut: Cut) -> dict[str, Any]:
 
 def _strictness(plan: Plan, picture: Picture, sound: Sound | None) -> tuple[str, ...]:
     """Damage ends the job, unless it is to be salvaged, or the film begins with what cannot be decoded."""
-    is_whole = picture.starts_whole and (sound is None or sound.starts_whole)
-    return (_STRICTLY,) if is_whole and not plan.profile.salvage else ()
+    if plan.profile.salvage or not picture.starts_whole or not (sound is None or sound.starts_whole):
+        return ()
+    return _LESS_STRICTLY if picture.is_joined else (_STRICTLY,)
 
 
 def _skipping(probe: Probe) -> dict[str, Any]:

@@ -51,6 +51,7 @@ class Picture:
         hidden_s: how much of it an edit hides, at its start or end.
         edits: how many parts of it an edit list shows.
         starts_whole: the first picture is a key picture, and nothing is shown before it.
+        is_joined: recordings were joined, and the container's clock begins anew with each.
         is_timed: the container says when each picture is shown, or they are shown in the order of the file.
     """
 
@@ -80,6 +81,7 @@ class Picture:
     hidden_s: float
     edits: int
     starts_whole: bool
+    is_joined: bool
     is_timed: bool
 
     @property

@@ -188,7 +188,8 @@ def _film(path: Path, name: str, head: bytes, container: InputContainer, boxes: 
     if not 0 < duration < BELIEVED_S:
         raise unreadable(name, "the times of its pictures make no sense")
     cut_off = _cut_off(path, head, boxes)
-    if cut_off is None and declared is not None and not times.is_indexed and times.last_s < 0.9 * declared - 1:
+    is_told = declared is not None and not times.is_indexed and not times.is_joined
+    if cut_off is None and declared is not None and is_told and times.last_s < 0.9 * declared - 1:
         cut_off = f"it says that it lasts {declared:.2f} s, and {times.last_s:.2f} s are there"
     dolby = boxes.dolby_vision if boxes is not None else matroska.dolby_vision(head)
     track = boxes.track(video.id) if boxes is not None else None
@@ -290,6 +291,7 @@ def _picture(video: av.VideoStream, look: dict[str, Any], times: Times) -> dict[
         "is_timed": video.container.format.name not in TIMELESS or not context.has_b_frames,
     }
 
+        "is_joined": times.is_joined,
 
 def _mirrors(matrix: bytes) -> bool:
     """Whether a display matrix is another than the identity."""

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from airdate.media.boxes import Boxes
+from airdate.media.joins import JOINABLE, Clock
 from airdate.media.packets import decodes, has_picture, shown_at
 from airdate.media.tracks import Track, is_variable, middle_of, spread
 
@@ -51,6 +52,7 @@ class Times:
         hidden_s: how much an edit hides, at its start or its end.
         edits: how many parts an edit list shows.
         is_turned: the index turns or mirrors it.
+        is_joined: the clock begins anew in the middle; these times are of one that goes on.
         sound: None where there is nothing to hear.
     """
 
@@ -66,6 +68,7 @@ class Times:
     hidden_s: float = 0.0
     edits: int = 0
     is_turned: bool = False
+    is_joined: bool = False
 
 
 def read_times(
@@ -124,7 +127,8 @@ def _of_packets(container: InputContainer, video: av.VideoStream, sound: av.Audi
     shown: list[float] = []
     first_is_key, step = True, 0.0
     heard_whole: bool | None = None
-    for packet, at_s, length_s in _timed(container, video, sound):
+    clock = Clock()
+    for packet, at_s, length_s in _timed(container, video, sound, clock):
         spans.setdefault(packet.stream_index, _Span(at_s, at_s)).take(at_s, length_s)
         if packet.stream_index == video.index:
             first_is_key = first_is_key if shown else packet.is_keyframe
@@ -150,6 +154,7 @@ def _of_packets(container: InputContainer, video: av.VideoStream, sound: av.Audi
         spread_s=spread(gaps),
         starts_whole=starts_whole,
         sound=_heard(container, spans.get(-1 if sound is None else sound.index), shown, heard_whole is not False),
+        is_joined=clock.jumps > 0,
     )
 
 
@@ -165,7 +170,7 @@ def _edited(times: Times) -> Times:
 
 
 def _timed(
-    container: InputContainer, video: av.VideoStream, sound: av.AudioStream | None
+    container: InputContainer, video: av.VideoStream, sound: av.AudioStream | None, clock: Clock
 ) -> Iterator[tuple[av.Packet[Any], float, float]]:
     """Each packet of picture and sound from the beginning, when it is shown or heard, and for how long, in seconds.
 
@@ -178,13 +183,15 @@ def _timed(
     except FFmpegError:  # an FLV without a list of its key pictures finds none before its first
         container.seek(0, backward=False)
     is_gif, has_begun = container.format.name == "gif", False
+    is_joinable = container.format.name in JOINABLE
     try:
         for packet in container.demux(*([video] if sound is None else [video, sound])):
             time = shown_at(packet, video)
             if time is None or not packet.size or (is_gif and has_begun and not has_picture(bytes(packet))):
                 continue
             has_begun = True
-            yield packet, float(time * packet.time_base), float((packet.duration or 0) * packet.time_base)
+            shift_s = clock.follow(packet) if is_joinable else 0.0
+            yield packet, float(time * packet.time_base) + shift_s, float((packet.duration or 0) * packet.time_base)
     except FFmpegError:
         return
 

@@ -47,6 +47,7 @@ def film(
         hidden_s=0.0,
         edits=1,
         starts_whole=True,
+        is_joined=False,
         is_timed=True,
     )
     heard = Sound(

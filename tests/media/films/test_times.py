@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -11,10 +12,13 @@ import av
 import pytest
 from normal_form import shown
 
-from airdate.media.prepare import Prepared, decide
+from airdate.media.prepare import Prepared, decide, render
+from airdate.media.profile import Duration
 from airdate.post import PlanKind
 
 from .conftest import AAC, H264, QUICK, TO_709, MakeFilm, colour, ffmpeg, pictures, rendered
+
+pytestmark = pytest.mark.e2e
 
 
 def test_variable_rate_becomes_constant_in_sync(make_film: MakeFilm, tmp_path: Path) -> None:
@@ -217,3 +221,38 @@ def test_sound_that_changes_its_form_is_gone_on_with(make_film: MakeFilm, tmp_pa
     done = rendered(film, tmp_path / "out.mp4")
     assert done.plan.kind is PlanKind.AUDIO
     assert done.duration_s == pytest.approx(6.1, abs=0.1)
+
+
+@pytest.mark.parametrize("later_s", [0, 60, 7200])
+@pytest.mark.parametrize("sound", [AAC, ()])
+def test_recordings_that_were_joined_follow_each_other(
+    make_film: MakeFilm, tmp_path: Path, later_s: int, sound: tuple[str, ...]
+) -> None:
+    """Two broadcasts put together byte by byte: the clock of the second says what it likes."""
+    film = tmp_path / "joined.ts"
+    with film.open("wb") as file:
+        for loud, offset_s in ((0, 1), (0.8, 1 + later_s)):
+            options = (*H264, *sound, "-output_ts_offset", str(offset_s))
+            seen = f"{TO_709},drawbox=c=white:t=fill:enable='between(t,1.499,1.7)*{loud}'"
+            heard = f"aevalsrc='if(between(t,1.5,1.7),{loud}*sin(6283*t),0)':s=48000" if sound else None
+            picture = "color=navy:size=1280x720:rate=30"
+            part = make_film(f"part{loud}.ts", *options, picture=picture, filters=seen, tone=heard)
+            file.write(part.read_bytes())
+    done = rendered(film, tmp_path / "out.mp4")
+    assert done.plan.kind is (PlanKind.AUDIO if sound else PlanKind.REMUX)
+    assert len(pictures(done.path)) == 2 * 96
+    assert done.duration_s == pytest.approx(6.4, abs=0.05)
+    if sound:
+        after = shown(done.path, 8)
+        assert after.flash_s == pytest.approx(3.2 + 1.5, abs=1 / 30)
+        assert after.beep_s == pytest.approx(3.2 + 1.5, abs=1 / 30)
+
+
+def test_of_joined_recordings_the_end_is_cut_off(make_film: MakeFilm, tmp_path: Path) -> None:
+    part = make_film("part.ts", *H264, *AAC)
+    film = tmp_path / "joined.ts"
+    film.write_bytes(part.read_bytes() * 2)
+    plan = decide([film], replace(QUICK, duration=Duration.TRIM), max_seconds=4)
+    done = render(plan, tmp_path / "out.mp4")
+    assert done.plan.kind is PlanKind.ENCODE
+    assert len(pictures(done.path)) == 120
