@@ -45,6 +45,9 @@ FPS_SLACK = 0.03
 COPIED_PROFILES = ("Baseline", "Constrained Baseline", "Main", "Extended", "High")
 COPIED_RATES = (44_100, 48_000)
 
+PLAYED = ("avc1", "mp4a", "")
+"""By which an MP4 names H.264 and AAC so that every player finds them; empty of a track without samples."""
+
 SMALLEST_SHORT_SIDE = 720
 """Where an encode happens anyway, a smaller picture is scaled up to this."""
 
@@ -79,6 +82,14 @@ def refusal(probe: Probe, picture: Picture, profile: Profile, limit: float) -> R
             item=probe.name,
             rule="colours as BT.709, BT.601, BT.2020 or RGB have them",
             fix="export it with BT.709",
+        )
+    if probe.unheard is not None and not profile.salvage:
+        return Refused(
+            "media_sound_unreadable",
+            f"the film has a sound that cannot be played: {probe.unheard}",
+            item=probe.name,
+            rule="sound that FFmpeg decodes, or none",
+            fix="export it again with AAC sound, or go on without its sound with --salvage",
         )
     if probe.cut_off is not None and not profile.salvage:
         return cut_short(probe.name, probe.cut_off)
@@ -189,6 +200,7 @@ def _wish_checks(probe: Probe, picture: Picture, profile: Profile, limit: float)
         (copied_bytes(probe, picture, limit) > MAX_BYTES, f"{probe.size:,} bytes → at most {MAX_BYTES:,}"),
         (framed, f"framing: {framing} to {profile.width}×{profile.height}{clear}"),
         (probe.cut_off is not None, f"its end is missing ({probe.cut_off}) → what is left of it"),
+        (picture.is_joined and is_too_long(probe, picture, limit), "several recordings, joined → one, to be cut off"),
     ]
 
 
@@ -200,7 +212,6 @@ def rate_after(picture: Picture) -> float:
         return max(MIN_FPS, picture.fps)
     return FAST_FPS if picture.fps > MAX_FPS else NORMAL_FPS
 
-        (picture.is_joined and is_too_long(probe, picture, limit), "several recordings, joined → one, to be cut off"),
 
 def is_legal_rate(fps: float) -> bool:
     """Whether TikTok takes a constant rate."""
@@ -238,6 +249,11 @@ def lacks_tags(picture: Picture) -> bool:
     return (picture.matrix, picture.primaries, picture.transfer, picture.range) != ("bt709", "bt709", "bt709", "tv")
 
 
+def silence_reason(probe: Probe) -> str:
+    """Why a rendition has no sound."""
+    return "no sound, and none is added" if probe.unheard is None else f"its sound is left out: {probe.unheard}"
+
+
 def sound_reasons(picture: Picture, sound: Sound | None, profile: Profile) -> list[str]:
     """Why the sound cannot be copied."""
     if sound is None:
@@ -253,6 +269,7 @@ def sound_reasons(picture: Picture, sound: Sound | None, profile: Profile) -> li
         (sound.rate not in COPIED_RATES, f"{sound.rate} Hz → 48000 Hz"),
         (sound.edits > 1, "its editor cut the sound in several places → cut in the sound itself"),
         (not sound.starts_whole, "the first sound cannot be decoded → left out"),
+        (picture.is_joined, "several recordings, joined → one sound, in time with the picture"),
         (abs(lag) > NEAR_S, f"the sound begins {_apart(lag)} the picture → together, with silence or a cut"),
         (abs(gap) > END_GAP_S, f"the sound ends {_apart(gap)} the picture → together, with silence or a cut"),
         (profile.loudness is not None, loudness_reason(profile)),
@@ -269,16 +286,17 @@ def loudness_reason(profile: Profile) -> str:
     return f"loudness → {profile.loudness} LUFS"
 
 
-        (picture.is_joined, "several recordings, joined → one sound, in time with the picture"),
 def remux_reasons(probe: Probe) -> list[str]:
     """Why the container cannot stay."""
     boxes = probe.boxes
     if boxes is None or "mp4" not in probe.container or boxes.brand == "qt  ":
-        return ["the container becomes MP4"]
+        return ["the container becomes MP4", *([] if probe.unheard is None else [silence_reason(probe)])]
     checks = [
         (boxes.fragmented, "stored in pieces → in one"),
         (not boxes.moov_first, "the index goes first, so that the film can start before it is all there"),
+        (any(track.entry not in PLAYED for track in boxes.tracks), "its index names its codecs oddly → as players do"),
         (boxes.has_metadata, "place, date, device and title are taken out"),
+        (probe.unheard is not None, silence_reason(probe)),
         (probe.streams > (2 if probe.sound else 1), "tracks besides one picture and one sound are taken out"),
         (probe.size > MAX_BYTES, f"{probe.size:,} bytes → at most {MAX_BYTES:,}, by leaving out what is empty"),
         (_sound_is_late(probe), "the film begins at 0"),

@@ -23,6 +23,7 @@ from airdate.media.clauses import (
     rate_after,
     refusal,
     remux_reasons,
+    silence_reason,
     sound_reasons,
 )
 from airdate.media.probe import Kind, Picture, Probe
@@ -173,7 +174,7 @@ def _plan_anew(plan: Plan, reason: str) -> Plan:
 def _encode(probe: Probe, picture: Picture, profile: Profile, reasons: Sequence[str], limit: float) -> Plan:
     size, framing, shape = _size(picture, profile)
     fps = rate_after(picture)
-    words = sound_reasons(picture, probe.sound, profile) if probe.sound else ["no sound, and none is added"]
+    words = sound_reasons(picture, probe.sound, profile) if probe.sound else [silence_reason(probe)]
     is_cut, seconds = is_too_long(probe, picture, limit), length_after(probe, picture)
     if is_cut:
         seconds = floor(limit * fps + WHOLE_FRAME) / fps

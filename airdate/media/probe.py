@@ -151,6 +151,7 @@ class Probe:
         duration_s: of the picture, from its first frame; 0 for photos.
         streams: how many there are, covers, data and chapters included.
         cut_off: how we know that its end is missing; None if it is whole.
+        unheard: why none of its sounds can be played; None if one can, or there is none.
     """
 
     path: Path
@@ -163,6 +164,7 @@ class Probe:
     duration_s: float
     streams: int
     cut_off: str | None
+    unheard: str | None
     picture: Picture | None
     sound: Sound | None
     boxes: Boxes | None

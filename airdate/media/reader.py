@@ -108,7 +108,7 @@ def _read(path: Path, name: str) -> dict[str, Any]:
 
 
 def _facts(path: Path, container: str, **found: Any) -> dict[str, Any]:
-    nothing = {"picture": None, "sound": None, "boxes": None, "photo": None, "cut_off": None}
+    nothing = {"picture": None, "sound": None, "boxes": None, "photo": None, "cut_off": None, "unheard": None}
     times = {"start_s": 0.0, "lead_s": 0.0, "duration_s": 0.0}
     return {"size": path.stat().st_size, "container": container, "streams": 1, **nothing, **times, **found}
 
@@ -197,6 +197,8 @@ def _film(path: Path, name: str, head: bytes, container: InputContainer, boxes: 
     begins_s = (container.start_time or 0) / 1e6
     lead_s = max(0.0, -begins_s) if boxes is not None and boxes.fragmented else 0.0
     is_mixed = track is not None and track.entries > 1
+    unheard = _unheard(container, sound, boxes)
+    sound = sound if unheard is None else None
     return _facts(
         path,
         container.format.name,
@@ -205,6 +207,7 @@ def _film(path: Path, name: str, head: bytes, container: InputContainer, boxes: 
         duration_s=duration,
         streams=len(container.streams) + len(container.chapters()),
         cut_off=cut_off,
+        unheard=unheard,
         picture={**_picture(video, look, times), "dolby_vision": dolby, "crop": crop, "is_mixed": is_mixed},
         sound=_sound(sound, times.sound, boxes) if sound is not None and times.sound is not None else None,
         boxes=asdict(boxes) if boxes is not None else None,
@@ -288,10 +291,10 @@ def _picture(video: av.VideoStream, look: dict[str, Any], times: Times) -> dict[
         "hidden_s": times.hidden_s,
         "edits": times.edits,
         "starts_whole": times.starts_whole,
+        "is_joined": times.is_joined,
         "is_timed": video.container.format.name not in TIMELESS or not context.has_b_frames,
     }
 
-        "is_joined": times.is_joined,
 
 def _mirrors(matrix: bytes) -> bool:
     """Whether a display matrix is another than the identity."""
@@ -317,6 +320,16 @@ def _sound(stream: av.AudioStream, times: SoundTimes, boxes: Boxes | None) -> di
         "edits": times.edits,
         "starts_whole": times.starts_whole,
     }
+
+
+def _unheard(container: InputContainer, sound: av.AudioStream | None, boxes: Boxes | None) -> str | None:
+    """Why nothing is heard of what the film has to be heard; None if something is, or it has nothing."""
+    tracks = [] if boxes is None or boxes.fragmented else [track for track in boxes.tracks if track.handler == "soun"]
+    if not container.streams.audio or (tracks and not any(track.samples for track in tracks)):
+        return None
+    if sound is None:
+        return "no decoder knows its codec"
+    return "the index does not say where it is" if tracks and len(sound.index_entries) == 0 else None
 
 
 def _cut_off(path: Path, head: bytes, boxes: Boxes | None) -> str | None:

@@ -121,6 +121,9 @@ def test_missing_tags_are_written_by_a_filter() -> None:
 def test_what_no_plan_mends_is_refused() -> None:
     refused(plan_video(film(picture={"dolby_vision": 5}), Profile()), "media_dolby_vision_5")
     refused(plan_video(film(picture={"matrix": "ycgco"}), Profile()), "media_colour_unknown", "coded by ycgco")
+    unheard = film(mute=True, unheard="no decoder knows its codec")
+    refused(plan_video(unheard, Profile()), "media_sound_unreadable", "no decoder", "--salvage")
+    decided(plan_video(unheard, Profile(salvage=True)), PlanKind.REMUX, "its sound is left out: no decoder")
     cut_off = film(cut_off="half of it is missing")
     refused(plan_video(cut_off, Profile()), "media_truncated", "half of it", "--salvage")
     decided(plan_video(cut_off, Profile(salvage=True)), PlanKind.ENCODE, "half of it is missing")

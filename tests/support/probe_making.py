@@ -86,6 +86,7 @@ def film(
         "duration_s": seconds,
         "streams": 1 if mute else 2,
         "cut_off": None,
+        "unheard": None,
         "picture": replace(seen, **(picture or {})),
         "sound": None if mute else replace(heard, **(sound or {})),
         "boxes": Boxes(**{**facts, **(boxes or {})}),

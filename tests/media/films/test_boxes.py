@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 import pytest
 
-from airdate.errors import Refused
+from airdate.errors import Refused, Who
 from airdate.media.boxes import read_boxes
 from airdate.media.prepare import decide, render
 from airdate.media.profile import MAX_BYTES, Profile
@@ -245,3 +245,34 @@ def test_a_prores_that_says_nothing_of_its_colours_is_converted(make_film: MakeF
         at = data.find(b"icpf", at + 4)
     film.write_bytes(data.replace(b"colr", b"free"))
     assert rendered(film, tmp_path / "out.mp4").plan.kind is PlanKind.ENCODE
+
+
+@pytest.mark.parametrize("lost", [b"stsd", b"stco", b"stsz", b"stsc"])
+def test_sound_that_its_index_lost_is_not_left_out_without_a_word(kept: Path, tmp_path: Path, lost: bytes) -> None:
+    film = tmp_path / "dumb.mp4"
+    data = kept.read_bytes()
+    at = data.index(lost, data.index(b"soun"))
+    film.write_bytes(data[:at] + b"free" + data[at + 4 :])
+    refusal = decide([film], Profile()).refusal
+    assert refusal is not None
+    assert (refusal.code, refusal.exit_code) == ("media_sound_unreadable", 3)
+    done = rendered(film, tmp_path / "out.mp4", Profile(salvage=True))
+    assert done.plan.kind is PlanKind.REMUX
+    assert any("its sound is left out" in reason for reason in done.plan.reasons)
+    assert done.output.sound is None
+
+
+def test_sound_of_a_codec_that_nobody_knows_is_told(make_film: MakeFilm, tmp_path: Path) -> None:
+    film = tmp_path / "strange.mkv"
+    film.write_bytes(make_film("aac.mkv", *H264, *AAC).read_bytes().replace(b"A_AAC", b"A_XYZ"))
+    refusal = decide([film], Profile()).refusal
+    assert refusal is not None
+    assert (refusal.code, refusal.who) == ("media_sound_unreadable", Who.CONTENT)
+
+
+def test_a_codec_under_an_odd_name_is_given_its_own(kept: Path, tmp_path: Path) -> None:
+    film = tmp_path / "odd.mp4"
+    film.write_bytes(kept.read_bytes().replace(b"mp4a", b"apac"))
+    done = rendered(film, tmp_path / "out.mp4")
+    assert done.plan.kind is PlanKind.REMUX
+    assert b"mp4a" in done.path.read_bytes()
