@@ -24,7 +24,8 @@ ENDING_ALONE = (7, 0)
 
 NEEDED_ENCODERS = ("libx264", "aac")
 _OF_PICTURES = """
-    bwdif crop format fps gblur overlay pad premultiply scale setparams setpts setsar sidedata split tonemap trim zscale
+    bwdif crop format fps gblur overlay pad premultiply scale setparams setpts setsar sidedata split tonemap transpose
+    trim vflip zscale
 """
 _OF_SOUND = "afade aformat alimiter aloop apad aresample asetnsamples asetpts atrim ebur128 volume"
 NEEDED_FILTERS = (*_OF_PICTURES.split(), *_OF_SOUND.split())

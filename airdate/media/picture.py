@@ -36,9 +36,6 @@ _MATRICES = {
     "bt2020nc": "bt2020",
     "bt2020c": "bt2020",
 }
-_MAY_INTERLACE = ("mpeg2video",)
-"""Broadcasts change from progressive to interlaced and back; pictures that say they are progressive are left alone."""
-
 _WIDE = ("bt2020", "smpte431", "smpte432", "film")
 
 Corner = tuple[int, int]
@@ -62,8 +59,8 @@ def filtered(
         corner: left and top of the window that `smart` keeps of the covering picture.
         box: the part of the frame that `pad` and `blur` fit the picture into; None for all of it.
     """
-    if picture.is_interlaced or picture.codec in _MAY_INTERLACE:
-        stream = stream.filter("bwdif", mode="send_frame", deint="interlaced")
+    if picture.is_interlaced or picture.may_interlace:
+        stream = _deinterlaced(picture, stream)
     rate = exact_rate(fps)
     repeats = picture.fps < fps or (picture.is_variable and picture.fps <= fps)
     stream = stream if repeats else _at(stream, rate)
@@ -76,6 +73,20 @@ def filtered(
         # Light levels of the source would tell players that this is still HDR.
         framed = framed.filter("sidedata", mode="delete")
     return framed.filter("setsar", 1).filter("setparams", **_TAGS)
+
+
+def _deinterlaced(picture: Picture, stream: Any) -> Any:
+    """Whole pictures of fields, which are the rows of what was shot: what ffmpeg has turned by now is turned back."""
+    turns = picture.rotation // 90 % 4
+    stream = _turned(stream, -turns).filter("bwdif", mode="send_frame", deint="interlaced")
+    return _turned(stream, turns)
+
+
+def _turned(stream: Any, turns: int) -> Any:
+    """The picture turned by quarters against the clock; by two of them its rows alone, which is enough for fields."""
+    if turns % 4 == 2:
+        return stream.filter("vflip")
+    return stream if turns % 4 == 0 else stream.filter("transpose", "cclock" if turns % 4 == 1 else "clock")
 
 
 def _over_black(picture: Picture, stream: Any) -> Any:

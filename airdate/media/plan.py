@@ -57,6 +57,9 @@ SOUND_KBPS = 160
 """What the sound of a rendition takes."""
 
 
+_MENDED = {"media_changes_size": "one size", "media_interlaced": "progressive"}
+"""What an encode makes of that which a copy would be refused for."""
+
 BY_LIMIT = ("duration_over_creator_limit", "photos_too_many_for_limit")
 """Refusals that a higher limit of the creator would lift."""
 
@@ -155,8 +158,8 @@ def plan_instead(plan: Plan, refusal: Refused) -> Plan | None:
     """The plan to encode a film that was to be copied and cannot be, as its packets told; None if that is no help."""
     if plan.kind not in COPIES:
         return None
-    if refusal.code == "media_changes_size":
-        return _plan_anew(plan, f"{refusal.message} → one size")
+    if (wanted := _MENDED.get(refusal.code)) is not None:
+        return _plan_anew(plan, f"{refusal.message} → {wanted}")
     if refusal.code == "media_damaged" and plan.profile.salvage:
         return _plan_anew(plan, f"damaged ({refusal.message}) → what decodes of it")
     return None

@@ -39,6 +39,7 @@ class Picture:
         rotation: degrees a player turns it, counter-clockwise.
         is_turned: it is turned or mirrored by a tag.
         crop: what its container leaves out at its left, top, right and bottom, in coded pixels; old cameras' edges.
+        may_interlace: pictures that come later may be interlaced, though none of the first is.
         is_mixed: the index describes its pictures in several ways, of which a copy would keep the first.
         has_alpha: parts of it are transparent.
         fps: frames a second.
@@ -65,6 +66,7 @@ class Picture:
     rotation: int
     is_turned: bool
     is_interlaced: bool
+    may_interlace: bool
     is_mixed: bool
     has_alpha: bool
     fps: float

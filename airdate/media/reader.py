@@ -29,6 +29,9 @@ COVER_CODECS = ("mjpeg", "png", "bmp", "webp")
 BELIEVED_S = 10_000_000.0
 """No film lasts months; the times of one that says so are damaged."""
 
+CHANGING_CODECS = ("h264", "mpeg2video", "vc1")
+"""Of broadcasts, which go from progressive to interlaced and back; a header of H.264 may say that it never does."""
+
 FRAMES_LOOKED_AT = 8
 """Decoded pictures that tell rotation, colour and interlacing; the first of a broadcast may be undecodable."""
 
@@ -218,11 +221,12 @@ def _look(container: InputContainer, video: av.VideoStream) -> dict[str, Any]:
     """What only decoded pictures tell; the first packets are enough."""
     from av.error import FFmpegError  # noqa: PLC0415
 
-    seen: dict[str, Any] = {"rotation": 0, "is_interlaced": False, "matrix": b"", "frame": None}
-    count = 0
     context = video.codec_context
     header = first_header(context.extradata or b"") if context.name == "h264" else None
     is_alone = header is not None and header.is_progressive
+    may_interlace = not is_alone and context.name in CHANGING_CODECS
+    seen: dict[str, Any] = {"rotation": 0, "is_interlaced": False, "matrix": b"", "frame": None}
+    seen["may_interlace"], count = may_interlace, 0
     for packet in islice(container.demux(video), PACKETS_LOOKED_AT):
         try:
             frames = _decoded_alone(packet, context) if is_alone and packet.is_keyframe else packet.decode()
@@ -278,6 +282,7 @@ def _picture(video: av.VideoStream, look: dict[str, Any], times: Times) -> dict[
         "rotation": look["rotation"],
         "is_turned": times.is_turned or look["rotation"] % 360 != 0 or _mirrors(look["matrix"]),
         "is_interlaced": look["is_interlaced"],
+        "may_interlace": look["may_interlace"],
         "has_alpha": is_webm_alpha or (pix_fmt or "").startswith(_ALPHA),
         "fps": min(likely, key=lambda rate: abs(rate - measured), default=measured),
         "is_variable": times.is_variable,

@@ -27,6 +27,17 @@ def changing(item: str, where: str) -> Refused:
     )
 
 
+def interlaced(item: str, where: str) -> Refused:
+    """The refusal to copy a film that becomes interlaced in its middle; encoded it is progressive."""
+    return Refused(
+        "media_interlaced",
+        f"the picture is interlaced {where}",
+        item=item,
+        rule="progressive pictures",
+        fix="export it again from its editor, progressive",
+    )
+
+
 def jumping(item: str) -> Refused:
     """The refusal of a film in whose middle the times begin anew, as where two recordings were joined."""
     return Refused(

@@ -25,12 +25,14 @@ ENDS_S = 1.0
 
 
 def scan(path: str, seconds: float, keys_only: bool) -> Iterator[dict[str, Any]]:
-    """Read all packets and decode some; says `fault`, what is damaged first, or `change`, where its size changes.
+    """Read all packets and decode some; says `fault`, `change` or `combs`.
+
+    What is damaged first, where its size changes, where it becomes interlaced; None for each where all is well.
 
     Args:
         keys_only: leave it at packets and key pictures.
     """
-    fault = change = None
+    fault = change = combs = None
     try:
         with opened(Path(path)) as container:
             video = guarded(container.streams.video[0], err_detect="explode", threads="1")
@@ -44,11 +46,13 @@ def scan(path: str, seconds: float, keys_only: bool) -> Iterator[dict[str, Any]]
         fault = str(damage)
     except _Change as found:
         change = str(found)
+    except _Combs as found:
+        combs = str(found)
     except FFmpegError as failed:
         fault = failed.strerror
     except (ValueError, OSError, LookupError) as failed:
         fault = type(failed).__name__
-    yield {"fault": fault, "change": change}
+    yield {"fault": fault, "change": change, "combs": combs}
 
 
 class _Damage(Exception):
@@ -57,6 +61,10 @@ class _Damage(Exception):
 
 class _Change(Exception):
     """A picture of another size than those before it."""
+
+
+class _Combs(Exception):
+    """A picture of two fields."""
 
 
 class _Proof:
@@ -148,6 +156,8 @@ class _Proof:
         if self._size not in (None, size):
             raise _Change(f"at {at_s:.2f} s")
         self._size = size
+        if frame.interlaced_frame:
+            raise _Combs(f"at {at_s:.2f} s")
 
 
 _HOLE = b"\0\0\0"

@@ -12,7 +12,7 @@ from airdate.media.ffmpeg import QUIET, program
 from airdate.media.plan import Plan
 from airdate.media.probe import SCAN_BYTES_A_SECOND, WALL_S, Picture, Probe
 from airdate.media.profile import MAX_BYTES, MAX_SIDE, MIN_SIDE
-from airdate.media.refusals import changing, damaged
+from airdate.media.refusals import changing, damaged, interlaced
 from airdate.media.runner import run
 from airdate.post import PlanKind
 
@@ -121,7 +121,7 @@ def decode_parts(output: Probe, *, item: str, keys_only: bool = False, cancel: t
         keys_only: leave the ends out: enough where each group of pictures is one still of our own, many times.
 
     Raises:
-        Refused: something in it is damaged, or its pictures have several sizes.
+        Refused: something in it is damaged, or its pictures have several sizes or become interlaced.
         Transient: it was cancelled.
     """
     heard: list[Said] = []
@@ -132,3 +132,5 @@ def decode_parts(output: Probe, *, item: str, keys_only: bool = False, cancel: t
         raise damaged(item, heard[0]["fault"])
     if heard[0]["change"] is not None:
         raise changing(item, heard[0]["change"])
+    if heard[0]["combs"] is not None:
+        raise interlaced(item, heard[0]["combs"])

@@ -31,6 +31,7 @@ def film(
         rotation=0,
         is_turned=False,
         is_interlaced=False,
+        may_interlace=False,
         is_mixed=False,
         has_alpha=False,
         fps=30.0,
