@@ -300,8 +300,8 @@ def _sweep(out: Path) -> None:
         lock = _locked(folder)
         if lock is not None:
             part = folder.with_name(folder.name.removesuffix(WORK))
-            part.unlink(missing_ok=True)
-            part.with_name(f"{part.name}.silent").unlink(missing_ok=True)
+            for left in ("", ".silent", ".even"):
+                part.with_name(f"{part.name}{left}").unlink(missing_ok=True)
             shutil.rmtree(folder, ignore_errors=True)
             os.close(lock)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import replace
-from fractions import Fraction
 from functools import partial
 from math import ceil
 from pathlib import Path
@@ -17,6 +17,7 @@ from airdate.errors import Refused
 from airdate.media.child import call
 from airdate.media.clauses import CUT_FADE_S, lacks_tags
 from airdate.media.cutting import Cut, clean_cut
+from airdate.media.evening import again, grid_of, on_grid
 from airdate.media.ffmpeg import build, command, source
 from airdate.media.hardware import Encoder
 from airdate.media.packets import TIMELESS
@@ -45,12 +46,6 @@ CONTAINER = {
 
 SHORTEST_S = 0.001
 """Containers round times to this, or to less."""
-
-FINE_TICKS = 1000
-"""Fewer a second would round the film's beginning by some milliseconds."""
-
-MOST_DRIFT = 0.25
-"""Pictures by which a film may leave the even grid of its rate until its end; farther off it is another rate."""
 
 _TAG_BSF = "h264_metadata=colour_primaries=1:transfer_characteristics=1:matrix_coefficients=1:video_full_range_flag=0"
 _STRICTLY = "-xerror"
@@ -104,7 +99,21 @@ def normalize(
             raise
         # Where picture or sound change their form, ffmpeg begins its filters anew, and their first times are passed by.
         go([ours[0], *_LESS_STRICTLY, *(word for word in ours[1:] if word != _STRICTLY)])
+    _even(plan, part, go)
     return plan
+
+
+def _even(plan: Plan, part: Path, go: Callable[[list[str]], object]) -> None:
+    """Put copied pictures on their grid where the first command could not."""
+    grid = grid_of(_picture(plan.inputs[0])) if plan.kind is not PlanKind.ENCODE else None
+    even = part.with_name(f"{part.name}.even")
+    if grid is None or (ours := again(grid, part, even, CONTAINER, _STRICTLY)) is None:
+        return
+    try:
+        go(ours)
+        even.replace(part)
+    finally:
+        even.unlink(missing_ok=True)
 
 
 def listened(plan: Plan, seconds: float, cancel: threading.Event | None = None) -> Plan:
@@ -177,10 +186,8 @@ def _copied(plan: Plan, picture: Picture) -> dict[str, Any]:
     if lacks_tags(picture):
         filters.append(_TAG_BSF)
         options |= COLOUR
-    rate = exact_rate(picture.fps)
-    drift = abs(float(rate) - picture.fps) * (picture.end_s - picture.start_s)
-    if picture.is_rounded and drift <= MOST_DRIFT:
-        evened, options["video_track_timescale"] = _evened(rate)
+    if (grid := grid_of(picture)) is not None:
+        evened, options["video_track_timescale"] = on_grid(grid)
         filters += evened
     return options | ({"bsf:v": ",".join(filters)} if filters else {})
 
@@ -204,20 +211,6 @@ def _start(early: float) -> dict[str, Any]:
     if early == 0:
         return {}
     return {"output_ts_offset": f"{SHORTEST_S / 2 - early:.6f}", "avoid_negative_ts": "disabled"}
-
-
-def _evened(rate: Fraction) -> tuple[list[str], int]:
-    """Bitstream filters by which copied pictures come as evenly as they were shot, and the ticks a second they need.
-
-    A clock of milliseconds puts 24 pictures a second 41 and 42 ms apart: each is put back to where it belongs. An
-    ffmpeg that cannot do so rounds to whole pictures, where a second has some.
-    """
-    finer = 1 if rate.numerator >= FINE_TICKS else FINE_TICKS
-    ticks, step = rate.numerator * finer, rate.denominator * finer
-    if not build().changes_clocks:
-        return [], rate.numerator if rate.denominator == 1 else ticks
-    pts, dts = (f"STARTPTS+{step}*round(({time}-STARTPTS)/{step})" for time in ("PTS", "DTS"))
-    return [f"setts=pts=PTS:dts=DTS:time_base=1/{ticks}", f"setts=pts={pts}:dts={dts}"], ticks
 
 
 def _most_pictures(plan: Plan, picture: Picture) -> int:

@@ -6,9 +6,12 @@ import re
 import shutil
 import stat
 from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from normal_form import shown
 
 from airdate.errors import NeedsPerson, Refused
 from airdate.media import ffmpeg, ffprobe
@@ -224,3 +227,19 @@ def test_a_system_ffmpeg_cuts_off_the_sound_where_the_picture_is_cut_off(
     assert (done.plan.kind, form_faults(done.output)) == (kind, [])
     assert done.output.sound is not None
     assert (done.duration_s, done.output.sound.end_s) == (pytest.approx(4, abs=0.05), pytest.approx(4, abs=0.06))
+
+
+@pytest.mark.parametrize(("name", "rate"), [("film.mkv", "24000/1001"), ("film.flv", "30000/1001"), ("film.mkv", "30")])
+def test_a_system_ffmpeg_copies_pictures_as_evenly(
+    use: Use, make_film: MakeFilm, tmp_path: Path, name: str, rate: str
+) -> None:
+    """FFmpeg 5.1 cannot give a stream a finer clock on its way, so that a copy of the copy is needed."""
+    film = make_film(name, "-c:v", "libx264", "-preset", "veryfast", "-bf", "2", *AAC, seconds=3.5, rate=rate)
+    use(system_ffmpeg())
+    done = render(decide([film], Profile()), tmp_path / "out.mp4")
+    assert (done.plan.kind, form_faults(done.output)) == (PlanKind.REMUX, [])
+    before, after = shown(film, 8), shown(done.path, 8)
+    assert after.sums == before.sums
+    gaps = [later - sooner for sooner, later in pairwise(after.times)]
+    assert (min(gaps), max(gaps)) == (pytest.approx(1 / Fraction(rate), abs=1e-6),) * 2
+    assert [left for left in tmp_path.iterdir() if left != done.path] == []

@@ -55,10 +55,10 @@ def test_copied_pictures_come_evenly_though_the_clock_is_coarse(
     assert done.plan.kind in (PlanKind.REMUX, PlanKind.AUDIO)
     with av.open(str(done.path)) as container:
         (stream,) = container.streams.video
-        shown = sorted(packet.pts * packet.time_base for packet in container.demux(stream) if packet.pts is not None)
-    assert shown[0] < 0.001
-    assert {later - sooner for sooner, later in pairwise(shown)} == {1 / Fraction(rate)}
-    assert [image.tobytes() for _, image in pictures(film)] == [image.tobytes() for _, image in pictures(done.path)]
+        times = sorted(packet.pts * packet.time_base for packet in container.demux(stream) if packet.pts is not None)
+    assert times[0] < 0.001
+    assert {later - sooner for sooner, later in pairwise(times)} == {1 / Fraction(rate)}
+    assert shown(film, 8).sums == shown(done.path, 8).sums
 
 
 def test_pictures_that_come_late_and_say_only_when_they_are_decoded_stay_late(
