@@ -25,7 +25,7 @@ from airdate.files import seal
 from airdate.intake import command_consent, intake
 from airdate.ledger import accounts, submissions
 from airdate.ledger.posts import Post
-from airdate.media.ffmpeg import program
+from airdate.media.programs.ffmpeg import program
 from airdate.post import Mode, Options, PostState, Privacy
 from airdate.redact import redact
 from airdate.tiktok import witness

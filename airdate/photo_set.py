@@ -15,8 +15,8 @@ from typing import Any
 
 from airdate.engine import Engine
 from airdate.errors import NeedsPerson, Refused, Transient
-from airdate.media import photo_post
-from airdate.media.photo_post import Fitted
+from airdate.media.photos import post as photo_post
+from airdate.media.photos.post import Fitted
 from airdate.post import CAPTION_UNITS, Options, Original, PlanKind, Rendition, utf16_units
 from airdate.store import renditions
 from airdate.store.store import rendition_key, rendition_lock

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from airdate.engine import Engine
-from airdate.media.pictures import VERSION, Pictures, picture_film, picture_photos
+from airdate.media.pictures.sheets import VERSION, Pictures, picture_film, picture_photos
 from airdate.media.plan import Plan
 from airdate.photo_set import photos_of
 from airdate.post import Options, Original, Rendition

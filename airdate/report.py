@@ -11,7 +11,7 @@ from airdate.engine import Engine
 from airdate.ledger import posts, submissions
 from airdate.ledger.posts import Event, Post
 from airdate.ledger.submissions import Submission
-from airdate.media.pictures import Pictures
+from airdate.media.pictures.sheets import Pictures
 from airdate.outcome import shown_error
 from airdate.post import Mode, PlanKind
 

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from airdate.media.ffmpeg import program
-from airdate.media.sound import ENCODER, RATE
+from airdate.media.programs.ffmpeg import program
+from airdate.media.sound.leveling import ENCODER, RATE
 from benchmarks.media.measure import best
 
 SECONDS = 20

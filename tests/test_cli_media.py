@@ -212,7 +212,7 @@ def test_what_a_killed_process_left_is_taken_away(airdate: Command, film: Path, 
     out = tmp_path / "out.mp4"
     begin = (
         "import os, sys, signal; from pathlib import Path; from airdate.commands.media import _workspace\n"
-        "from airdate.media.runner import part_of\n"
+        "from airdate.media.programs.runner import part_of\n"
         "out = Path(sys.argv[1])\n"
         "with _workspace(out) as folder:\n"
         "    (folder / 'fetched').touch(); part_of(out).touch(); Path(f'{part_of(out)}.silent').touch()\n"

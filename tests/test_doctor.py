@@ -28,7 +28,7 @@ from airdate.ledger import Ledger, accounts, grants, posts, switches
 from airdate.ledger.grants import Kept
 from airdate.ledger.schema import accounts as accounts_table
 from airdate.ledger.schema import posts as posts_table
-from airdate.media.ffmpeg import build
+from airdate.media.programs.ffmpeg import build
 from airdate.post import PostState
 from airdate.sandbox.running import RunningSandbox
 

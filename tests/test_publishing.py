@@ -21,7 +21,7 @@ from airdate.errors import NeedsPerson
 from airdate.intake import command_consent, intake
 from airdate.ledger import Ledger, posts, submissions
 from airdate.ledger.posts import Post
-from airdate.media.ffmpeg import program
+from airdate.media.programs.ffmpeg import program
 from airdate.post import Mode, Options, PostState, Privacy, SubmissionState
 from airdate.sandbox.running import RunningSandbox
 from airdate.settings import Settings

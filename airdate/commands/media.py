@@ -18,10 +18,10 @@ from typing import Any
 from airdate.commands.progress import bars
 from airdate.console import Answer, described, failed, shown
 from airdate.errors import AirdateError, Transient, WrongUsage
-from airdate.media.pictures import NAMES, Pictures, picture_film
+from airdate.media.pictures.sheets import NAMES, Pictures, picture_film
 from airdate.media.prepare import Prepared, Probe, decide, render
 from airdate.media.profile import Cover, Duration, Framing, Profile
-from airdate.media.runner import part_of
+from airdate.media.programs.runner import part_of
 from airdate.post import PlanKind
 from airdate.profiles import check_files, default_profile, profile_named
 from airdate.settings import load_settings

@@ -12,11 +12,11 @@ from airdate.doctor.check import Check, guarded, right, wrong
 from airdate.environment import WEBHOOK_SECRET_FILE
 from airdate.gateway.signatures import keys_of
 from airdate.ledger.vault import KEY_FILE
-from airdate.media import ffprobe, hardware
 from airdate.media.clauses import NORMAL_FPS
-from airdate.media.ffmpeg import program
 from airdate.media.normalize import encoder
 from airdate.media.profile import Profile
+from airdate.media.programs import ffprobe, hardware
+from airdate.media.programs.ffmpeg import program
 from airdate.profiles import default_profile
 from airdate.settings import Settings
 from airdate.store import Store, eviction

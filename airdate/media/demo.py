@@ -7,8 +7,8 @@ from pathlib import Path
 import ffmpeg as graph
 from PIL import Image, ImageDraw
 
-from airdate.media.ffmpeg import command
-from airdate.media.runner import run
+from airdate.media.programs.ffmpeg import command
+from airdate.media.programs.runner import run
 
 VIDEO_SECONDS = 6
 

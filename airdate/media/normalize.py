@@ -14,20 +14,20 @@ from typing import Any
 import ffmpeg as graph
 
 from airdate.errors import Refused
-from airdate.media.child import call
 from airdate.media.clauses import CUT_FADE_S, lacks_tags
-from airdate.media.cutting import Cut, clean_cut
-from airdate.media.evening import again, grid_of, on_grid
-from airdate.media.ffmpeg import build, command, source
-from airdate.media.hardware import Encoder
-from airdate.media.packets import TIMELESS
-from airdate.media.picture import Corner, covering, exact_rate, filtered
+from airdate.media.film.chain import Corner, covering, exact_rate, filtered
+from airdate.media.film.cutting import Cut, clean_cut
+from airdate.media.film.evening import again, grid_of, on_grid
+from airdate.media.film.safe_zones import free_box
 from airdate.media.plan import Plan, plan_heard
 from airdate.media.probe import WALL_S, Picture, Probe, Sound
 from airdate.media.profile import Framing, Profile
-from airdate.media.runner import OnProgress, run
-from airdate.media.safe_zones import free_box
-from airdate.media.sound import ENCODER, Level, heard, leveled
+from airdate.media.programs.child import call
+from airdate.media.programs.ffmpeg import build, command, source
+from airdate.media.programs.hardware import Encoder
+from airdate.media.programs.runner import OnProgress, run
+from airdate.media.reading.packets import TIMELESS
+from airdate.media.sound.leveling import ENCODER, Level, heard, leveled
 from airdate.post import PlanKind
 
 GROUP_S = 2
@@ -293,7 +293,7 @@ def _corner(plan: Plan, probe: Probe, picture: Picture, cancel: threading.Event 
     shown = covering(picture, plan.size)
     order = {"path": str(probe.path.absolute()), "index": picture.index, "shown": shown, "size": plan.size}
     call(
-        "airdate.media.framing:look",
+        "airdate.media.film.focus:look",
         order,
         item=probe.name,
         wall_s=WALL_S + plan.seconds,

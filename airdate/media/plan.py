@@ -38,7 +38,7 @@ from airdate.media.profile import (
     Framing,
     Profile,
 )
-from airdate.media.sound import Leveling
+from airdate.media.sound.leveling import Leveling
 from airdate.post import PlanKind
 
 LARGEST_SHORT_SIDE = 1080

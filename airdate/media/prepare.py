@@ -13,10 +13,9 @@ from pathlib import Path
 
 from airdate.errors import Refused, WrongUsage
 from airdate.files import seal
-from airdate.media import hardware
 from airdate.media.clauses import NORMAL_FPS, copied_bytes
-from airdate.media.cover import Found, find_cover
 from airdate.media.normalize import encoder, listened, normalize
+from airdate.media.pictures.cover import Found, find_cover
 from airdate.media.plan import (
     Plan,
     decide_kind,
@@ -29,8 +28,9 @@ from airdate.media.plan import (
 from airdate.media.probe import Kind, Probe, probe_all
 from airdate.media.probe import probe as inspect
 from airdate.media.profile import MAX_SECONDS, Profile
-from airdate.media.runner import OnProgress, part_of
-from airdate.media.slideshow import make_slideshow
+from airdate.media.programs import hardware
+from airdate.media.programs.runner import OnProgress, part_of
+from airdate.media.slides.slideshow import make_slideshow
 from airdate.media.verify import decode_parts, verify
 from airdate.post import PlanKind
 from airdate.store import check_free_space, disk_errors

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from airdate.errors import Refused
-from airdate.media import ffprobe
-from airdate.media.boxes import Boxes
-from airdate.media.child import Said, call
-from airdate.media.tracks import Crop, Track
+from airdate.media.programs import ffprobe
+from airdate.media.programs.child import Said, call
+from airdate.media.reading.boxes import Boxes
+from airdate.media.reading.tracks import Crop, Track
 
 WALL_S = 30.0
 """Reading one file's facts takes a tenth of a second; only a file made to hang the reader takes this long."""
@@ -205,7 +205,7 @@ def probe_all(paths: Sequence[Path], names: Sequence[str], *, cancel: threading.
     wall_s = sum(WALL_S + path.stat().st_size / SCAN_BYTES_A_SECOND for path in paths)
     try:
         call(
-            "airdate.media.reader:read",
+            "airdate.media.reading.reader:read",
             order,
             item=names[0],
             wall_s=wall_s,

@@ -6,14 +6,14 @@ import threading
 from pathlib import Path
 
 from airdate.errors import Refused
-from airdate.media.child import Said, call
 from airdate.media.clauses import END_GAP_S, NEAR_S, is_legal_rate
-from airdate.media.ffmpeg import QUIET, program
 from airdate.media.plan import Plan
 from airdate.media.probe import SCAN_BYTES_A_SECOND, WALL_S, Picture, Probe
 from airdate.media.profile import MAX_BYTES, MAX_SIDE, MIN_SIDE
+from airdate.media.programs.child import Said, call
+from airdate.media.programs.ffmpeg import QUIET, program
+from airdate.media.programs.runner import run
 from airdate.media.refusals import changing, damaged, interlaced
-from airdate.media.runner import run
 from airdate.post import PlanKind
 
 LENGTH_SLACK_S = 0.05
@@ -127,7 +127,7 @@ def decode_parts(output: Probe, *, item: str, keys_only: bool = False, cancel: t
     heard: list[Said] = []
     order = {"path": str(Path(output.path).absolute()), "seconds": output.duration_s, "keys_only": keys_only}
     wall_s = WALL_S + output.duration_s + output.size / SCAN_BYTES_A_SECOND
-    call("airdate.media.scanning:scan", order, item=item, wall_s=wall_s, on_said=heard.append, cancel=cancel)
+    call("airdate.media.reading.scanning:scan", order, item=item, wall_s=wall_s, on_said=heard.append, cancel=cancel)
     if heard[0]["fault"] is not None:
         raise damaged(item, heard[0]["fault"])
     if heard[0]["change"] is not None:

@@ -18,8 +18,8 @@ import ffmpeg as graph
 from PIL import Image
 
 from airdate.ledger import Ledger
-from airdate.media.ffmpeg import command
-from airdate.media.runner import run
+from airdate.media.programs.ffmpeg import command
+from airdate.media.programs.runner import run
 from airdate.rehearse.clock import Clock
 from airdate.rehearse.plan import Kind
 from airdate.rehearse.worker import Forked

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import av
 
-from airdate.media.ffmpeg import build
+from airdate.media.programs.ffmpeg import build
 from benchmarks.media import films, shows
 from benchmarks.media.material import Material
 

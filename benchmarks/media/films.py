@@ -11,13 +11,13 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from airdate.media.ffmpeg import program
 from airdate.media.normalize import encoder, normalize
 from airdate.media.plan import Plan
 from airdate.media.prepare import decide, inspect
 from airdate.media.probe import probe_all
 from airdate.media.profile import Framing, Profile
-from airdate.media.reader import read
+from airdate.media.programs.ffmpeg import program
+from airdate.media.reading.reader import read
 from airdate.media.verify import decode_parts, verify
 from airdate.post import PlanKind
 from airdate.store import sha256_of

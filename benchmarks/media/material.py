@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
-from airdate.media.ffmpeg import program
+from airdate.media.programs.ffmpeg import program
 
 PHOTO = (4000, 3000)
 """Twelve megapixels, as phones shoot them."""

@@ -12,11 +12,11 @@ from pathlib import Path
 import av
 from PIL import Image
 
-from airdate.media.ffmpeg import program
 from airdate.media.plan import Plan
 from airdate.media.prepare import decide, inspect
 from airdate.media.profile import Profile
-from airdate.media.slideshow import make_slideshow
+from airdate.media.programs.ffmpeg import program
+from airdate.media.slides.slideshow import make_slideshow
 from airdate.media.verify import verify
 from benchmarks.media.films import STANDARD, TALL, proved, x264_alone
 from benchmarks.media.material import Material

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from airdate.media.ffmpeg import program
+from airdate.media.programs.ffmpeg import program
 
 TAGS = (
     "scale=out_color_matrix=bt709:out_range=tv,"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from airdate.media.beats import STEPS_A_SECOND, beats_of, find, on_beats
+from airdate.media.sound.beats import STEPS_A_SECOND, beats_of, find, on_beats
 
 
 def rises(*, period_s: float, first_s: float, seconds: float, noise: float = 0.2) -> list[float]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airdate.errors import Refused
-from airdate.media.child import call
+from airdate.media.programs.child import call
 
 pytestmark = pytest.mark.e2e
 

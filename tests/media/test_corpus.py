@@ -14,9 +14,9 @@ import pytest
 from normal_form import faults_of, shown
 
 from airdate.errors import Refused
-from airdate.media.ffmpeg import program
 from airdate.media.prepare import decide, render
 from airdate.media.profile import Profile
+from airdate.media.programs.ffmpeg import program
 from airdate.post import PlanKind
 
 pytestmark = pytest.mark.e2e

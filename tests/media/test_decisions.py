@@ -10,9 +10,9 @@ import pytest
 from imageio_ffmpeg import get_ffmpeg_exe
 from PIL import Image
 
-from airdate.media.ffmpeg import program
 from airdate.media.prepare import decide, render
 from airdate.media.profile import MAX_BYTES, Profile
+from airdate.media.programs.ffmpeg import program
 from airdate.post import PlanKind
 
 from .conftest import AAC, CLEAN, H264, MakeFilm

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from airdate.media import hardware
-from airdate.media.ffmpeg import build, program
 from airdate.media.normalize import encoder
 from airdate.media.prepare import Prepared, decide, render
 from airdate.media.profile import Profile
+from airdate.media.programs import hardware
+from airdate.media.programs.ffmpeg import build, program
 from airdate.media.verify import form_faults
 from airdate.post import PlanKind
 

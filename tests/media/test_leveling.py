@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airdate.media.sound import KEPT_PEAK_DB, NEAR_LU, SILENCE_LUFS, Level, Leveling
+from airdate.media.sound.leveling import KEPT_PEAK_DB, NEAR_LU, SILENCE_LUFS, Level, Leveling
 
 LOUD = Leveling(Level(-5.0, is_limited=False), -9.0, -14.0, 0.0)
 HELD = Leveling(Level(0.9, is_limited=True), -14.2, -14.0, 0.0)

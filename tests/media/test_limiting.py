@@ -11,8 +11,8 @@ import ffmpeg as graph
 import numpy as np
 import pytest
 
-from airdate.media.limiting import CEILING_DB, MOST_LIFTED_DB, gain_for, limited, lost_lu
-from airdate.media.listening import MOMENTS_A_SECOND, Loudness, listen
+from airdate.media.sound.limiting import CEILING_DB, MOST_LIFTED_DB, gain_for, limited, lost_lu
+from airdate.media.sound.listening import MOMENTS_A_SECOND, Loudness, listen
 
 SECONDS = 12
 CEILING = 10 ** (CEILING_DB / 20)

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from airdate.errors import Refused
-from airdate.media.photos import read_facts, read_photo
+from airdate.media.photos.photo import read_facts, read_photo
 
 pillow_heif.register_heif_opener()
 

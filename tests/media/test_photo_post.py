@@ -13,8 +13,8 @@ import pytest
 from PIL import Image, ImageCms
 
 from airdate.errors import Refused
-from airdate.media.photo_post import Fitted, fit
-from airdate.media.stripping import stripped_jpeg, stripped_webp
+from airdate.media.photos.post import Fitted, fit
+from airdate.media.photos.stripping import stripped_jpeg, stripped_webp
 
 pytestmark = pytest.mark.e2e
 

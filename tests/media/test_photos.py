@@ -13,11 +13,11 @@ import pytest
 from PIL import Image
 
 from airdate.errors import Refused
-from airdate.media import photos
-from airdate.media.photos import read_facts, read_photo
+from airdate.media.photos import photo as photos
+from airdate.media.photos.photo import read_facts, read_photo
 from airdate.media.prepare import decide, inspect
 from airdate.media.profile import Profile
-from airdate.media.reader import read
+from airdate.media.reading.reader import read
 
 LEFT, RIGHT = (200, 40, 40), (40, 60, 200)
 
@@ -280,7 +280,7 @@ def test_a_photo_of_gigabytes_is_refused_unread(tmp_path: Path, name: str, monke
     halves().save(path)
     with path.open("r+b") as file:
         file.truncate(3_000_000_000)
-    monkeypatch.setattr("airdate.media.photos.Image.open", lambda *_args, **_more: pytest.fail("it was opened"))
+    monkeypatch.setattr("airdate.media.photos.photo.Image.open", lambda *_args, **_more: pytest.fail("it was opened"))
     with pytest.raises(Refused) as refused:
         next(read([str(path)], [name]))
     assert (refused.value.code, "3,000,000,000 bytes" in refused.value.message) == ("photo_too_large", True)

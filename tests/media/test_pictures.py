@@ -15,11 +15,11 @@ from airdate import previews, steps
 from airdate.engine import Engine
 from airdate.intake import command_consent, intake
 from airdate.ledger import posts
-from airdate.media.drawing import COLUMNS_WIDE, GAP, LINE, PAIR_BOX, SHEET_WIDTH
-from airdate.media.ffmpeg import program
-from airdate.media.pictures import Pictures, picture_film, picture_photos
+from airdate.media.pictures.drawing import COLUMNS_WIDE, GAP, LINE, PAIR_BOX, SHEET_WIDTH
+from airdate.media.pictures.sheets import Pictures, picture_film, picture_photos
 from airdate.media.prepare import Prepared, decide, render
 from airdate.media.profile import Profile
+from airdate.media.programs.ffmpeg import program
 from airdate.post import Mode, Options, PlanKind, PostState, Privacy
 from airdate.sandbox.running import RunningSandbox
 from airdate.settings import Settings

@@ -11,12 +11,12 @@ from PIL import Image, ImageFilter
 from probe_making import film, photos
 
 from airdate.errors import WrongUsage
-from airdate.media.clearest import clearness
-from airdate.media.cutting import longest
+from airdate.media.film.cutting import longest
+from airdate.media.film.safe_zones import fitted, free_box, whole_box
+from airdate.media.pictures.clearest import clearness
 from airdate.media.plan import Plan, fit_to_size, plan_instead, plan_slideshow, plan_video
 from airdate.media.profile import MAX_BYTES, PROFILES, Duration, Framing, Profile
 from airdate.media.refusals import changing, damaged
-from airdate.media.safe_zones import fitted, free_box, whole_box
 from airdate.post import PlanKind
 
 TRIM = Profile(duration=Duration.TRIM)

@@ -14,10 +14,10 @@ import pytest
 from normal_form import shown
 
 from airdate.errors import NeedsPerson, Refused
-from airdate.media import ffmpeg, ffprobe
-from airdate.media.ffmpeg import program
 from airdate.media.prepare import decide, render
 from airdate.media.profile import Duration, Framing, Profile
+from airdate.media.programs import ffmpeg, ffprobe
+from airdate.media.programs.ffmpeg import program
 from airdate.media.verify import form_faults
 from airdate.post import PlanKind
 
@@ -49,8 +49,8 @@ BARS = ((192, 32, 32), (32, 192, 32), (32, 32, 192))
 
 def test_every_filter_that_is_used_is_asked_for() -> None:
     """One that were not would end as a film that is called damaged."""
-    root = Path(ffmpeg.__file__).parent
-    used = {name for path in root.glob("*.py") for name in re.findall(r'\.filter\(\s*"(\w+)"', path.read_text())}
+    root = Path(ffmpeg.__file__).parents[1]
+    used = {name for path in root.rglob("*.py") for name in re.findall(r'\.filter\(\s*"(\w+)"', path.read_text())}
     assert {"scale", "aloop", "alimiter"} <= used
     assert used - {"hwupload"} <= set(ffmpeg.NEEDED_FILTERS)
     assert set(ffmpeg.NEEDED_FILTERS) - used == {"overlay", "split"}, "these two have calls of their own"

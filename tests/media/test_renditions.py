@@ -17,12 +17,12 @@ from PIL import Image
 
 from airdate.errors import AirdateError, Refused, Transient
 from airdate.media.demo import make_demo_photos, make_demo_video
-from airdate.media.ffmpeg import program
 from airdate.media.normalize import listened, normalize
-from airdate.media.photos import read_photo
+from airdate.media.photos.photo import read_photo
 from airdate.media.prepare import Prepared, as_it_is, decide, proved, render
 from airdate.media.profile import Cover, Duration, Framing, Profile
-from airdate.media.runner import Cancelled
+from airdate.media.programs.ffmpeg import program
+from airdate.media.programs.runner import Cancelled
 from airdate.media.verify import form_faults, verify
 from airdate.post import PlanKind
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageChops, ImageFont
 
 from airdate.errors import Refused
-from airdate.media.titles import BOTTOM, LONGEST, MOST_LINES, _wrapped, read_caption, write_title
+from airdate.media.slides.titles import BOTTOM, LONGEST, MOST_LINES, _wrapped, read_caption, write_title
 
 XMP = (
     '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from airdate.media.boxes import Boxes
 from airdate.media.probe import Kind, PhotoFacts, Picture, Probe, Sound
+from airdate.media.reading.boxes import Boxes
 
 
 def film(

@@ -20,7 +20,7 @@ from airdate.engine import Engine
 from airdate.intake import command_consent, intake
 from airdate.ledger import Ledger, posts
 from airdate.ledger.posts import Post
-from airdate.media.ffmpeg import program
+from airdate.media.programs.ffmpeg import program
 from airdate.post import Options, PostState, Privacy
 from airdate.sandbox.running import RunningSandbox
 from airdate.settings import Settings

@@ -10,9 +10,9 @@ import av
 import pytest
 from PIL import Image
 
-from airdate.media.ffmpeg import program
 from airdate.media.prepare import Prepared, decide, render
 from airdate.media.profile import Profile
+from airdate.media.programs.ffmpeg import program
 from airdate.media.verify import form_faults
 
 TO_709 = (

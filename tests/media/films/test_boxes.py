@@ -10,10 +10,10 @@ import av
 import pytest
 
 from airdate.errors import Refused, Who
-from airdate.media.boxes import read_boxes
 from airdate.media.prepare import decide, render
 from airdate.media.profile import MAX_BYTES, Profile
-from airdate.media.tracks import is_variable
+from airdate.media.reading.boxes import read_boxes
+from airdate.media.reading.tracks import is_variable
 from airdate.post import PlanKind
 
 from .conftest import AAC, CLEAN, H264, TO_709, MakeFilm, ffmpeg, pictures, rendered

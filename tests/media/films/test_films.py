@@ -19,15 +19,15 @@ from imageio_ffmpeg import get_ffmpeg_exe
 from PIL import Image, ImageChops
 
 from airdate.errors import AirdateError, Refused
-from airdate.media import runner
-from airdate.media.ffmpeg import program
-from airdate.media.matroska import crop
-from airdate.media.photos import read_photo
-from airdate.media.picture import exact_rate
-from airdate.media.pictures import picture_film
+from airdate.media.film.chain import exact_rate
+from airdate.media.photos.photo import read_photo
+from airdate.media.pictures.sheets import picture_film
 from airdate.media.prepare import as_it_is, decide, inspect, proved, render
 from airdate.media.profile import Framing, Profile
-from airdate.media.runner import run
+from airdate.media.programs import runner
+from airdate.media.programs.ffmpeg import program
+from airdate.media.programs.runner import run
+from airdate.media.reading.matroska import crop
 from airdate.media.verify import form_faults
 from airdate.post import PlanKind
 
@@ -121,7 +121,7 @@ def test_a_picture_that_stands_for_a_minute_is_held_once(
 ) -> None:
     """Screen recorders write a frame when something changes; 1,800 frames of a minute would take five gigabytes."""
     film = make_film("still.mp4", seconds=90, picture="color=navy:size=720x1280:rate=1/45", tone=None)
-    monkeypatch.setattr("airdate.media.runner.MEMORY_BYTES", 1500 * 1024**2)
+    monkeypatch.setattr("airdate.media.programs.runner.MEMORY_BYTES", 1500 * 1024**2)
     profile = Profile(width=720, height=1280, preset="ultrafast", framing=Framing.BLUR, safe_zones=True)
     done = render(decide([film], profile), tmp_path / "out.mp4")
     assert form_faults(done.output) == []
@@ -329,8 +329,8 @@ def test_a_hanging_ffmpeg_is_ended_by_force(tmp_path: Path, monkeypatch: pytest.
 def test_ffmpeg_dies_with_the_process_that_started_it(tmp_path: Path) -> None:
     script = textwrap.dedent("""
         import sys
-        from airdate.media.ffmpeg import program
-        from airdate.media.runner import run
+        from airdate.media.programs.ffmpeg import program
+        from airdate.media.programs.runner import run
         endless = ["-v", "error", "-re", "-f", "lavfi", "-i", "testsrc2", "-f", "mpegts", "-y", sys.argv[1]]
         run([program(), *endless], item="x", seconds=1, on_progress=lambda part: print("goes", flush=True))
     """)

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from airdate.errors import Refused
-from airdate.media.framing import busiest_window
+from airdate.media.film.focus import busiest_window
 from airdate.media.prepare import decide, proved, render
 from airdate.media.profile import Framing, Profile
 from airdate.media.verify import form_faults

@@ -1,0 +1,1 @@
+"""The parts of the one ffmpeg command that makes a film's rendition."""

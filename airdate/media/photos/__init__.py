@@ -1,0 +1,1 @@
+"""Photos: upright, in sRGB, on an opaque ground, whatever a DAM holds."""

@@ -1,0 +1,1 @@
+"""Pictures for people: the cover, the contact sheet, before beside after."""

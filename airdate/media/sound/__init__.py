@@ -1,0 +1,1 @@
+"""Sound: listened to once, made as loud as is asked, put under a silent film."""
