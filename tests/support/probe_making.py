@@ -74,6 +74,7 @@ def film(
         "dolby_vision": None,
         "has_metadata": False,
         "used_bytes": probe.get("size", 1_000_000),
+        "unpacked_bytes": 0,
         "tracks": (),
     }
     found = {

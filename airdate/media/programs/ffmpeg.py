@@ -14,7 +14,7 @@ import ffmpeg as graph
 import imageio_ffmpeg
 
 from airdate.errors import NeedsPerson
-from airdate.media.reading.opening import FORMATS, MAX_PIXELS, MAX_STREAMS
+from airdate.media.reading.opening import FORMATS, IGNORED_INDEX, MAX_PIXELS, MAX_STREAMS
 from airdate.settings import load_settings
 
 OLDEST = (5, 1)
@@ -193,7 +193,7 @@ def source(path: Path, container: str | None, **options: Any) -> Any:
     Args:
         container: FFmpeg's name of the format, as probed; None lets ffmpeg find out.
     """
-    known = {} if container is None else {"f": container.partition(",")[0]}
+    known = {} if container is None else {"f": container.partition(",")[0], **IGNORED_INDEX.get(container, {})}
     return graph.input(f"file:{path.absolute()}", **{**GUARD, **known, **options})
 
 

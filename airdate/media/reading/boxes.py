@@ -49,7 +49,7 @@ MOST_BOXES = 20_000
 MOST_TRACKS = 32
 """Tracks that are looked at; FFmpeg is given no more."""
 
-_READ = {b"mvhd", b"tkhd", b"mdhd", b"hdlr", b"elst", b"stts", b"ctts", b"stss", b"stco", b"co64"}
+_READ = {b"mvhd", b"tkhd", b"mdhd", b"hdlr", b"elst", b"stts", b"ctts", b"stss", b"stco", b"co64", b"cmvd"}
 """Boxes whose bodies are read."""
 
 
@@ -67,6 +67,7 @@ class Boxes:
         dolby_vision: profile of its Dolby Vision record, if any.
         has_metadata: something is there besides the encoder's name: a place, a date, a title, chapters, an unknown box.
         used_bytes: the file without its empty boxes.
+        unpacked_bytes: what its index says it has once it is unpacked, where it is compressed; else 0.
         tracks: all tracks of any kind, in order.
     """
 
@@ -79,6 +80,7 @@ class Boxes:
     dolby_vision: int | None
     has_metadata: bool
     used_bytes: int
+    unpacked_bytes: int
     tracks: tuple[Track, ...]
 
     def track(self, number: int) -> Track | None:
@@ -112,6 +114,7 @@ def read_boxes(path: Path) -> Boxes | None:
         dolby_vision=next((leaf.body[2] >> 1 for leaf in leaves if leaf.name in (b"dvcC", b"dvvC")), None),
         has_metadata=says or any(leaf.is_dated() for leaf in leaves),
         used_bytes=size - sum(end - start for name, start, end in top if name in (b"free", b"skip")),
+        unpacked_bytes=next((int.from_bytes(leaf.body[:4]) for leaf in leaves if leaf.name == b"cmvd"), 0),
         tracks=tracks,
     )
 
@@ -193,6 +196,8 @@ def _leaves(reader: _Reader, around: bytes, start: int, end: int, track: int = 0
             return
         if _says(reader, around, name, body, stop):
             yield Leaf(b"said", track, b"")
+            if name == b"cmov":
+                yield from _leaves(reader, name, body, stop, track, depth + 1)
         elif name == b"trak":
             count += 1
             yield from _leaves(reader, name, body, stop, count, depth + 1)

@@ -20,6 +20,10 @@ MAX_PIXELS = 71_000_000
 
 MAX_STREAMS = 32
 
+IGNORED_INDEX = {"flv": {"fflags": "+ignidx"}}
+"""Options of containers whose index is better not read: that of an FLV may claim 268 million key pictures, for which
+FFmpeg makes room at once."""
+
 READ_BYTES = 256 * 1024
 """At a time."""
 
@@ -44,11 +48,13 @@ def opened(path: Path, *, formats: str = FORMATS, **options: str) -> Iterator[In
         "max_streams": str(MAX_STREAMS),
         "max_pixels": str(MAX_PIXELS),
     }
-    with (
-        nameless(path) as file,
-        av.open(file, "r", options=guard | options, metadata_errors="replace", buffer_size=READ_BYTES) as container,
-    ):
-        yield container
+    with nameless(path) as file:
+        options |= IGNORED_INDEX["flv"] if file.read(3) == b"FLV" else {}
+        file.seek(0)
+        with av.open(
+            file, "r", options=guard | options, metadata_errors="replace", buffer_size=READ_BYTES
+        ) as container:
+            yield container
 
 
 def guarded(video: VideoStream, **options: str) -> VideoStream:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airdate.errors import Refused
 from airdate.media.reading import matroska
-from airdate.media.reading.boxes import Boxes, read_boxes
+from airdate.media.reading.boxes import MOST_BYTES, Boxes, read_boxes
 from airdate.media.reading.opening import MAX_PIXELS, guarded, opened
 from airdate.media.reading.packets import TIMELESS
 from airdate.media.reading.sps import first_header
@@ -107,6 +107,8 @@ def _read(path: Path, name: str) -> dict[str, Any]:
             rule="every box of an MP4 lies inside the file",
             fix="copy or export it again; the upload, download or recording it came from was cut off",
         )
+    if boxes is not None and boxes.unpacked_bytes > MOST_BYTES:
+        raise unreadable(name, f"its index has {boxes.unpacked_bytes:,} bytes once it is unpacked")
     return _read_film(path, name, head, boxes)
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import struct
+import subprocess
+import sys
 import tracemalloc
+import zlib
 from pathlib import Path
 
 import av
@@ -276,3 +279,40 @@ def test_a_codec_under_an_odd_name_is_given_its_own(kept: Path, tmp_path: Path) 
     done = rendered(film, tmp_path / "out.mp4")
     assert done.plan.kind is PlanKind.REMUX
     assert b"mp4a" in done.path.read_bytes()
+
+
+def packed(film: Path, out: Path, *, empty: int) -> Path:
+    """A film whose index is last, with that index compressed, and so many empty bytes in it."""
+    data = film.read_bytes()
+    at = data.rindex(b"moov") - 4
+    index = data[at + 8 :] + struct.pack(">I4s", 8 + empty, b"free") + bytes(empty)
+    whole = struct.pack(">I4s", 8 + len(index), b"moov") + index
+    record = struct.pack(">I", len(whole)) + zlib.compress(whole)
+    inside = struct.pack(">I4s4s", 12, b"dcom", b"zlib") + struct.pack(">I4s", 8 + len(record), b"cmvd") + record
+    out.write_bytes(data[:at] + struct.pack(">I4sI4s", 16 + len(inside), b"moov", 8 + len(inside), b"cmov") + inside)
+    return out
+
+
+def test_a_compressed_index_is_unpacked_unless_it_is_a_bomb(make_film: MakeFilm, tmp_path: Path) -> None:
+    film = make_film("index_last.mp4", *H264, *AAC)
+    assert rendered(packed(film, tmp_path / "packed.mov", empty=0), tmp_path / "out.mp4").plan.kind is PlanKind.REMUX
+    refusal = decide([packed(film, tmp_path / "bomb.mov", empty=200_000_000)], Profile()).refusal
+    assert refusal is not None
+    assert refusal.code == "media_unreadable"
+    assert "once it is unpacked" in refusal.message
+
+
+def test_an_flv_makes_no_room_for_key_pictures_that_it_claims(make_film: MakeFilm, tmp_path: Path) -> None:
+    film = tmp_path / "bomb.flv"
+    data = make_film("plain.flv", *H264, *AAC).read_bytes()
+    claimed = b"\x0a\x0f\xff\xff\xff"
+    lists = b"\0\x05times" + claimed + b"\0\x0dfilepositions" + claimed
+    said = b"\x02\0\x0aonMetaData\x08\0\0\0\x01\0\x09keyframes\x03" + lists + b"\0\0\x09" * 2
+    tag = b"\x12" + len(said).to_bytes(3) + bytes(7) + said + (len(said) + 11).to_bytes(4)
+    film.write_bytes(data[:13] + tag + data[13:])
+    looking = (
+        "import sys; from airdate.media.reading.reader import read; list(read(sys.argv[1:], ['bomb.flv']));"
+        "print(open('/proc/self/status').read().split('VmHWM:')[1].split()[0])"
+    )
+    asked = subprocess.run([sys.executable, "-c", looking, film], capture_output=True, text=True, check=True)
+    assert int(asked.stdout) < 300_000, "kilobytes"
