@@ -26,6 +26,7 @@ from airdate.media.programs.child import call
 from airdate.media.programs.ffmpeg import build, command, source
 from airdate.media.programs.hardware import Encoder
 from airdate.media.programs.runner import OnProgress, run
+from airdate.media.reading.opening import MAX_PIXELS
 from airdate.media.reading.packets import TIMELESS
 from airdate.media.sound.leveling import ENCODER, Level, heard, leveled
 from airdate.post import PlanKind
@@ -46,6 +47,11 @@ CONTAINER = {
 
 SHORTEST_S = 0.001
 """Containers round times to this, or to less."""
+
+LARGE_PIXELS = 4096 * 2304
+GROWTH = 4
+"""A picture may become as large in mid-film, or so many times as large as it is at first: decoders keep a dozen of
+them, and a small film that grew to 8192×8192 took gigabytes."""
 
 _TAG_BSF = "h264_metadata=colour_primaries=1:transfer_characteristics=1:matrix_coefficients=1:video_full_range_flag=0"
 _STRICTLY = "-xerror"
@@ -242,9 +248,10 @@ def _skipping(probe: Probe) -> dict[str, Any]:
 
 
 def _decoder(plan: Plan, picture: Picture) -> dict[str, Any]:
+    bound = {"max_pixels": min(MAX_PIXELS, max(LARGE_PIXELS, GROWTH * picture.width * picture.height))}
     if plan.kind is PlanKind.ENCODE and picture.has_alpha and picture.codec in _ALPHA_DECODERS:
-        return {"c:v": _ALPHA_DECODERS[picture.codec]}
-    return {}
+        return {**bound, "c:v": _ALPHA_DECODERS[picture.codec]}
+    return bound
 
 
 def _counted(probe: Probe, picture: Picture, stream: Any) -> Any:

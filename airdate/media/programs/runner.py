@@ -7,6 +7,7 @@ import contextlib
 import ctypes
 import logging
 import os
+import re
 import resource
 import shlex
 import signal
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from io import BufferedReader
@@ -317,16 +318,25 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
+_PART = re.compile(r"^(?:\[[^\]]*\]\s*)+")
+_GIVING_UP = ("Terminating thread", "Task finished", "Conversion failed", "Nothing was written", "Error submitting")
+
+
 def _failed(item: str, ended: Ended) -> Transient | Refused:
-    said = next((line for line in reversed(ended.tail)), "nothing")
     if any("No space left" in line for line in ended.tail):
         return Transient(
             "disk_full", "the disk is full", item=item, rule="room for the rendition", fix="free some room"
         )
     if any("onoton" in line and "DTS" in line for line in ended.tail):
         return jumping(item)
-    how = f"it was ended by signal {-ended.status}" if ended.status < 0 else f"it gave up with status {ended.status}"
-    return damaged(item, f"{how}; it said: {said}")
+    how = f"ended by signal {-ended.status}" if ended.status < 0 else f"status {ended.status}"
+    return damaged(item, f"ffmpeg says {_cause(ended.tail)!r} ({how})")
+
+
+def _cause(tail: Sequence[str]) -> str:
+    """What went wrong first, of what ffmpeg said last; without the names of its parts, and how they gave up."""
+    words = [_PART.sub("", line) for line in tail]
+    return next((line for line in words if line and not line.startswith(_GIVING_UP)), "nothing")
 
 
 def part_of(out: Path) -> Path:

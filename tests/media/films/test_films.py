@@ -447,3 +447,19 @@ def test_the_length_of_the_picture_is_found_where_it_is_not_told(make_film: Make
     sound = ("-c:a", "aac") if name != "a.avi" else ("-c:a", "mp2")
     film = make_film(name, *H264, *sound, *fragments)
     assert decide([film], QUICK).inputs[0].duration_s == pytest.approx(3.2, abs=0.04)
+
+
+def test_a_small_film_that_grows_beyond_measure_is_damaged(make_film: MakeFilm, tmp_path: Path) -> None:
+    """Its decoder would hold a dozen pictures of a hundred megabytes."""
+    parts = [
+        make_film(f"{wide}.h264", *H264, picture=f"color=navy:size={wide}:rate=10", tone=None, seconds=seconds)
+        for wide, seconds in (("640x360", 3.2), ("8192x8192", 0.2))
+    ]
+    film = tmp_path / "growing.h264"
+    film.write_bytes(b"".join(part.read_bytes() for part in parts))
+    ffmpeg("-r", "10", "-i", str(film), "-c", "copy", str(tmp_path / "growing.mkv"))
+    plan = decide([tmp_path / "growing.mkv"], QUICK)
+    assert plan.refusal is None
+    with pytest.raises(Refused, match="Picture size 8192x8192") as refused:
+        render(plan, tmp_path / "out.mp4")
+    assert refused.value.code == "media_damaged"
