@@ -17,6 +17,13 @@ Planes = tuple[Image.Image, ...]
 View = Callable[[float], Planes]
 """The frame at a nearness: 0.0 shows the whole picture, 0.1 leaves a tenth of each side out."""
 
+ZOOM = 0.10
+"""How much nearer a moving photo comes while it is shown, or farther it goes."""
+
+OVERSIZE = 1 / (1 - ZOOM)
+"""Moving photos are composed this much larger than the frame: the nearest view then has a pixel for each pixel. Larger
+ones cost a third more work for each frame."""
+
 SUBSAMPLED = (1, 2, 2)
 """By how much the planes of a 4:2:0 picture are smaller than the frame."""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from airdate.media.normalize import encoder
@@ -11,6 +12,7 @@ from airdate.media.plan import Plan
 from airdate.media.probe import WALL_S
 from airdate.media.programs.child import Said, call
 from airdate.media.programs.runner import OnProgress
+from airdate.media.slides.slide import Look, Slide
 from airdate.media.sound.beats import on_beats
 from airdate.media.sound.music import add_music, check_music
 
@@ -44,7 +46,7 @@ def make_slideshow(plan: Plan, part: Path, *, on_progress: OnProgress | None, ca
         frames = stands(plan, cancel)
         call(
             "airdate.media.slides.showing:show",
-            {**_order(plan), "stands": frames, "out": str(silent.absolute())},
+            {**_order(plan, frames), "out": str(silent.absolute())},
             item=plan.inputs[0].name,
             wall_s=PHOTO_WALL_S * len(plan.inputs),
             on_said=tell,
@@ -81,19 +83,29 @@ def _cross(plan: Plan) -> int:
     return round(plan.crossfade_s * plan.profile.fps)
 
 
-def _order(plan: Plan) -> dict[str, object]:
+def _order(plan: Plan, frames: Sequence[int]) -> dict[str, object]:
     profile = plan.profile
     options = encoder(profile, profile.fps)
+    slides = [
+        Slide(
+            path=str(probe.path.absolute()),
+            name=probe.name,
+            title=probe.photo.caption if probe.photo and profile.titles else None,
+            frames=each,
+        )
+        for probe, each in zip(plan.inputs, frames, strict=True)
+    ]
+    look = Look(
+        frame=(profile.width, profile.height),
+        framing=plan.framing.value,
+        safe=profile.safe_zones,
+        moving=profile.ken_burns,
+        font=str(profile.titles.absolute()) if profile.titles else "",
+    )
     return {
-        "paths": [str(probe.path.absolute()) for probe in plan.inputs],
-        "names": [probe.name for probe in plan.inputs],
-        "titles": [probe.photo.caption if probe.photo and profile.titles else None for probe in plan.inputs],
-        "font": str(profile.titles.absolute()) if profile.titles else "",
-        "size": plan.size,
+        "slides": [asdict(slide) for slide in slides],
+        "look": asdict(look),
         "fps": profile.fps,
         "cross": _cross(plan),
-        "framing": plan.framing.value,
-        "safe": profile.safe_zones,
-        "moving": profile.ken_burns,
         "options": {name: str(options[name]) for name in _X264} | {"profile": "high"},
     }
