@@ -208,6 +208,10 @@ def test_a_rate_that_would_burst_the_size_is_lowered() -> None:
     decided(plan, PlanKind.ENCODE, "at most 100,000 → 48,324 kb/s, so that 600 s keep to 4,000,000,000 bytes")
     assert (plan.profile.maxrate_kbps + 128) * 1000 / 8 * 600 * 1.1 <= MAX_BYTES
     assert fit_to_size(wasteful, 200) == (wasteful, [])
+    slow = replace(wasteful, seconds_per_photo=20.0)
+    shown = plan_slideshow(photos(30), slow)
+    decided(shown, PlanKind.SLIDESHOW, "at most 100,000 →", "keep to 4,000,000,000 bytes")
+    assert shown.profile.maxrate_kbps * shown.seconds * 1000 / 8 < MAX_BYTES
     assert all(fit_to_size(profile, 600) == (profile, []) for profile in PROFILES.values())
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ledger_making import FILM_SHA256, plan_post
@@ -140,6 +141,23 @@ def test_what_somebody_holds_stays(engine: Engine) -> None:
         swept = eviction.sweep(bounded(engine, 1), now=NOW)
     assert swept is not None
     assert swept.count == 0
+
+
+def test_what_is_used_after_it_was_chosen_stays(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run may ask for a film between the look at the store and its turn to go."""
+    sha256 = original(engine.store, b"z")
+    unused_for(engine.store, sha256, 9 * DAY)
+    chosen = eviction.choose
+
+    def choosing(*args: Any) -> list[Item]:
+        found = chosen(*args)
+        assert engine.store.find_original(sha256) is not None
+        return found
+
+    monkeypatch.setattr(eviction, "choose", choosing)
+    swept = eviction.sweep(bounded(engine, 0))
+    assert swept is not None
+    assert (swept.count, engine.store.find_original(sha256) is not None) == (0, True)
 
 
 def test_it_looks_once_an_hour(engine: Engine) -> None:

@@ -48,6 +48,12 @@ def make(store: Store) -> dict[str, Any]:
     return facts
 
 
+def test_a_film_that_was_just_made_counts_as_used(here: Store) -> None:
+    """The sweep of a full store takes what was used longest ago, and files carry the time of their bytes."""
+    make(here)
+    assert here.last_use(KEY) is not None
+
+
 def test_an_original_of_one_host_is_had_by_another(here: Store, there: Store) -> None:
     adopt(here)
     path = there.find_original(sha256(FILM))
