@@ -300,7 +300,7 @@ def _sweep(out: Path) -> None:
         lock = _locked(folder)
         if lock is not None:
             part = folder.with_name(folder.name.removesuffix(WORK))
-            for left in ("", ".silent", ".even"):
+            for left in ("", ".silent", ".again"):
                 part.with_name(f"{part.name}{left}").unlink(missing_ok=True)
             shutil.rmtree(folder, ignore_errors=True)
             os.close(lock)

@@ -17,7 +17,7 @@ from airdate.media.profile import (
     Framing,
     Profile,
 )
-from airdate.media.refusals import cut_short
+from airdate.media.refusals import cut_short, too_short
 
 NEAR_S = 0.1
 """Starts of picture and sound may differ from 0 and from each other by this much."""
@@ -99,13 +99,7 @@ def refusal(probe: Probe, picture: Picture, profile: Profile, limit: float) -> R
 def _length_refusal(probe: Probe, picture: Picture, profile: Profile, limit: float) -> Refused | None:
     seconds = probe.duration_s
     if seconds < MIN_SECONDS - SECONDS_SLACK:
-        return Refused(
-            "media_too_short",
-            f"the film lasts {seconds:.2f} s",
-            item=probe.name,
-            rule=f"at least {MIN_SECONDS:.0f} s",
-            fix=f"make it {MIN_SECONDS - seconds:.2f} s longer",
-        )
+        return too_short(probe.name, seconds)
     if not is_too_long(probe, picture, limit) or (profile.duration is Duration.TRIM and limit >= MIN_SECONDS):
         return None
     seconds = length_after(probe, picture)

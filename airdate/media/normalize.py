@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from math import ceil
@@ -14,13 +14,14 @@ from typing import Any
 import ffmpeg as graph
 
 from airdate.errors import Refused
-from airdate.media.clauses import CUT_FADE_S, lacks_tags
+from airdate.media.clauses import CUT_FADE_S, END_GAP_S, lacks_tags
 from airdate.media.film.chain import Corner, covering, exact_rate, filtered
 from airdate.media.film.cutting import Cut, clean_cut
-from airdate.media.film.evening import again, grid_of, on_grid
+from airdate.media.film.evening import grid_of
 from airdate.media.film.safe_zones import free_box
 from airdate.media.plan import Plan, plan_heard
 from airdate.media.probe import WALL_S, Picture, Probe, Sound
+from airdate.media.probe import probe as inspect
 from airdate.media.profile import Framing, Profile
 from airdate.media.programs.child import call
 from airdate.media.programs.ffmpeg import build, command, source
@@ -105,21 +106,35 @@ def normalize(
             raise
         # Where picture or sound change their form, ffmpeg begins its filters anew, and their first times are passed by.
         go([ours[0], *_LESS_STRICTLY, *(word for word in ours[1:] if word != _STRICTLY)])
-    _even(plan, part, go)
+    if (options := _again(plan, part)) is not None:
+        _copy_again(part, options, go)
     return plan
 
 
-def _even(plan: Plan, part: Path, go: Callable[[list[str]], object]) -> None:
-    """Put copied pictures on their grid where the first command could not."""
-    grid = grid_of(_picture(plan.inputs[0])) if plan.kind is not PlanKind.ENCODE else None
-    even = part.with_name(f"{part.name}.even")
-    if grid is None or (ours := again(grid, part, even, CONTAINER, _STRICTLY)) is None:
-        return
+def _copy_again(part: Path, options: Mapping[str, Any], go: Callable[[list[str]], object]) -> None:
+    copy, film = part.with_name(f"{part.name}.again"), graph.input(f"file:{part.absolute()}", f="mp4")
+    node = graph.output(film["v"], film["a?"], f"file:{copy.absolute()}", **CONTAINER, c="copy", **options)
     try:
-        go(ours)
-        even.replace(part)
+        go(command(node, _STRICTLY))
+        copy.replace(part)
     finally:
-        even.unlink(missing_ok=True)
+        copy.unlink(missing_ok=True)
+
+
+def _again(plan: Plan, part: Path) -> dict[str, Any] | None:
+    """Options of a copy of what was written, where one command is not enough; None where it is."""
+    if plan.kind is PlanKind.ENCODE:
+        return _ending_together(part) if plan.profile.salvage else None
+    grid = grid_of(_picture(plan.inputs[0]))
+    return None if grid is None else grid.later()
+
+
+def _ending_together(part: Path) -> dict[str, Any] | None:
+    """Options by which the sound of a damaged film ends with its picture; it was filled up to where that should end."""
+    probe = inspect(part)
+    picture, sound = _picture(probe), probe.sound
+    is_longer = sound is not None and sound.end_s is not None and sound.end_s - picture.end_s > END_GAP_S
+    return {"t": f"{picture.end_s:.6f}"} if is_longer else None
 
 
 def listened(plan: Plan, seconds: float, cancel: threading.Event | None = None) -> Plan:
@@ -193,7 +208,7 @@ def _copied(plan: Plan, picture: Picture) -> dict[str, Any]:
         filters.append(_TAG_BSF)
         options |= COLOUR
     if (grid := grid_of(picture)) is not None:
-        evened, options["video_track_timescale"] = on_grid(grid)
+        evened, options["video_track_timescale"] = grid.at_once()
         filters += evened
     return options | ({"bsf:v": ",".join(filters)} if filters else {})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from airdate.errors import Refused
+from airdate.media.profile import MIN_SECONDS
 
 
 def damaged(item: str, why: str) -> Refused:
@@ -13,6 +14,17 @@ def damaged(item: str, why: str) -> Refused:
         item=item,
         rule="a film that decodes from its first picture to its last",
         fix="export it again from its editor, or convert what is left of it with --salvage",
+    )
+
+
+def too_short(item: str, seconds: float, how: str = "the film lasts") -> Refused:
+    """The refusal of a film that TikTok would refuse for its length."""
+    return Refused(
+        "media_too_short",
+        f"{how} {seconds:.2f} s",
+        item=item,
+        rule=f"at least {MIN_SECONDS:.0f} s",
+        fix=f"make it {MIN_SECONDS - seconds:.2f} s longer",
     )
 
 

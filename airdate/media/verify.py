@@ -9,11 +9,11 @@ from airdate.errors import Refused
 from airdate.media.clauses import END_GAP_S, NEAR_S, is_legal_rate
 from airdate.media.plan import Plan
 from airdate.media.probe import SCAN_BYTES_A_SECOND, WALL_S, Picture, Probe
-from airdate.media.profile import MAX_BYTES, MAX_SIDE, MIN_SIDE
+from airdate.media.profile import MAX_BYTES, MAX_SIDE, MIN_SECONDS, MIN_SIDE, SECONDS_SLACK
 from airdate.media.programs.child import Said, call
 from airdate.media.programs.ffmpeg import QUIET, program
 from airdate.media.programs.runner import run
-from airdate.media.refusals import changing, damaged, interlaced
+from airdate.media.refusals import changing, damaged, interlaced, too_short
 from airdate.post import PlanKind
 
 LENGTH_SLACK_S = 0.05
@@ -35,6 +35,8 @@ def verify(plan: Plan, output: Probe, *, cancel: threading.Event | None = None) 
     short = plan.seconds - output.duration_s
     if plan.kind is PlanKind.ENCODE and short > LOST_S and not plan.profile.salvage and _should_be_whole(plan):
         raise damaged(item, f"only {output.duration_s:.2f} s of {plan.seconds:.2f} s are there")
+    if plan.profile.salvage and output.duration_s < MIN_SECONDS - SECONDS_SLACK:
+        raise too_short(item, output.duration_s, "what decodes of the film lasts")
     if plan.inputs[0].sound is not None and output.sound is None and plan.kind is not PlanKind.KEEP:
         faults.append("its sound is missing")
     if plan.is_shortened and -short > LENGTH_SLACK_S:

@@ -6,14 +6,11 @@ A clock of milliseconds puts 24 pictures a second 41 and 42 ms apart: each is pu
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-
-import ffmpeg as graph
 
 from airdate.media.film.chain import exact_rate
 from airdate.media.probe import Picture
-from airdate.media.programs.ffmpeg import build, command
+from airdate.media.programs.ffmpeg import build
 
 FINE_TICKS = 1000
 """Fewer a second would round the film's beginning by some milliseconds."""
@@ -34,16 +31,28 @@ class Grid:
     ticks: int
     step: int
 
-    @property
-    def rounds_alone(self) -> bool:
-        """Whether a clock that ticks once a picture puts them right, as a rate of whole numbers has it."""
+    def at_once(self) -> tuple[list[str], int]:
+        """Bitstream filters that put a copy's pictures on the grid, and the ticks a second it is written with.
+
+        An older ffmpeg forgets to convert times: it rounds them to whole pictures where a second has some, and else is
+        given the finer clock, for `later`.
+        """
+        if build().changes_clocks:
+            return [f"setts=pts=PTS:dts=DTS:time_base=1/{self.ticks}", self._rounding()], self.ticks
+        return [], self.ticks // self.step if self._is_whole() else self.ticks
+
+    def later(self) -> dict[str, Any] | None:
+        """Options of a copy of a copy that has the clock by now; None if its pictures are on the grid."""
+        if build().changes_clocks or self._is_whole():
+            return None
+        return {"bsf:v": self._rounding(), "video_track_timescale": self.ticks}
+
+    def _is_whole(self) -> bool:
         return self.ticks % self.step == 0
 
-    def filters(self) -> list[str]:
-        """Bitstream filters for pictures that are on a finer clock, or can be put on one."""
+    def _rounding(self) -> str:
         pts, dts = (f"STARTPTS+{self.step}*round(({time}-STARTPTS)/{self.step})" for time in ("PTS", "DTS"))
-        finer = [f"setts=pts=PTS:dts=DTS:time_base=1/{self.ticks}"] if build().changes_clocks else []
-        return [*finer, f"setts=pts={pts}:dts={dts}"]
+        return f"setts=pts={pts}:dts={dts}"
 
 
 def grid_of(picture: Picture) -> Grid | None:
@@ -54,23 +63,3 @@ def grid_of(picture: Picture) -> Grid | None:
         return None
     finer = 1 if rate.numerator >= FINE_TICKS else FINE_TICKS
     return Grid(rate.numerator * finer, rate.denominator * finer)
-
-
-def on_grid(grid: Grid) -> tuple[list[str], int]:
-    """Bitstream filters that put a copy's pictures on a grid, and the ticks a second it is written with.
-
-    An older ffmpeg forgets to convert times: it rounds them to whole pictures where a second has some, and else is
-    given the finer clock for `again`.
-    """
-    if build().changes_clocks:
-        return grid.filters(), grid.ticks
-    return [], grid.ticks // grid.step if grid.rounds_alone else grid.ticks
-
-
-def again(grid: Grid, copy: Path, out: Path, container: dict[str, Any], *flags: str) -> list[str] | None:
-    """The command that puts a copy's pictures on a grid once they have its clock; None if they are on it by now."""
-    if build().changes_clocks or grid.rounds_alone:
-        return None
-    film = graph.input(f"file:{copy.absolute()}", f="mp4")
-    options = {**container, "c": "copy", "bsf:v": ",".join(grid.filters()), "video_track_timescale": grid.ticks}
-    return command(graph.output(film["v"], film["a?"], f"file:{out.absolute()}", **options), *flags)

@@ -16,6 +16,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from airdate.errors import Refused
+from airdate.media.clauses import END_GAP_S
 from airdate.media.film.focus import busiest_window
 from airdate.media.prepare import decide, proved, render
 from airdate.media.profile import Framing, Profile
@@ -165,7 +166,8 @@ def test_a_hole_of_zeros_in_a_kept_film_is_found(kept: Path, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("name", ["cut.mkv", "cut.avi", "cut.mp4"])
 def test_a_film_without_its_end_is_refused_and_salvaged(make_film: MakeFilm, tmp_path: Path, name: str) -> None:
-    whole = make_film(f"whole{name}", *H264, *(() if name == "cut.avi" else AAC), *CLEAN, seconds=8, tone=None)
+    sound = ("-c:a", "mp3") if name == "cut.avi" else AAC
+    whole = make_film(f"whole{name}", *H264, *sound, *CLEAN, seconds=8)
     film = tmp_path / name
     film.write_bytes(whole.read_bytes()[: int(whole.stat().st_size * 0.8)])
     refusal = decide([film], SMALL).refusal
@@ -173,7 +175,20 @@ def test_a_film_without_its_end_is_refused_and_salvaged(make_film: MakeFilm, tmp
     assert (refusal.code, refusal.item) == ("media_truncated", name)
     done = render(decide([film], Profile(preset="ultrafast", salvage=True)), tmp_path / "out.mp4")
     assert 3 < done.duration_s < 8
+    assert done.output.sound is not None
+    assert done.output.sound.end_s == pytest.approx(done.duration_s, abs=END_GAP_S)
     assert any("missing" in reason for reason in done.reasons)
+
+
+def test_what_is_left_of_a_film_may_be_too_short(make_film: MakeFilm, tmp_path: Path) -> None:
+    whole = make_film("long.mp4", *H264, *AAC, *CLEAN, seconds=8)
+    film = tmp_path / "cut.mp4"
+    film.write_bytes(whole.read_bytes()[: int(whole.stat().st_size * 0.3)])
+    plan = decide([film], Profile(preset="ultrafast", salvage=True))
+    with pytest.raises(Refused, match="what decodes of the film lasts") as refused:
+        render(plan, tmp_path / "out.mp4")
+    assert refused.value.code == "media_too_short"
+    assert [left.name for left in tmp_path.iterdir()] == ["cut.mp4"]
 
 
 def test_decoders_are_not_loaded_into_the_calling_process(kept: Path) -> None:
