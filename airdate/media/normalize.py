@@ -15,10 +15,11 @@ import ffmpeg as graph
 
 from airdate.errors import Refused
 from airdate.media.clauses import CUT_FADE_S, END_GAP_S, lacks_tags
-from airdate.media.film.chain import Corner, covering, exact_rate, filtered
+from airdate.media.film.chain import Corner, covering, filtered
 from airdate.media.film.cutting import Cut, clean_cut
 from airdate.media.film.evening import grid_of
 from airdate.media.film.safe_zones import free_box
+from airdate.media.film.timing import timed
 from airdate.media.plan import Plan, plan_heard
 from airdate.media.probe import WALL_S, Picture, Probe, Sound
 from airdate.media.probe import probe as inspect
@@ -175,8 +176,8 @@ def _command(
     if plan.kind is PlanKind.ENCODE:
         size, corner = plan.size or picture.shown, _corner(plan, probe, picture, cancel)
         box = free_box(size) if plan.profile.safe_zones else None
-        timed = _counted(probe, picture, streams[0])
-        framed = filtered(picture, timed, size, plan.framing, plan.fps or picture.fps, corner, box)
+        shown = timed(probe, picture, streams[0], plan.fps or picture.fps)
+        framed = filtered(picture, shown, size, plan.framing, plan.fps or picture.fps, corner, box)
         streams = [framed.filter("trim", end_frame=_most_pictures(plan, picture))]
         x264 = encoder(plan.profile, plan.fps or picture.fps)
         options |= (x264 if hardware is None else hardware.options(x264)) | COLOUR
@@ -267,19 +268,6 @@ def _decoder(plan: Plan, picture: Picture) -> dict[str, Any]:
     if plan.kind is PlanKind.ENCODE and picture.has_alpha and picture.codec in _ALPHA_DECODERS:
         return {**bound, "c:v": _ALPHA_DECODERS[picture.codec]}
     return bound
-
-
-def _counted(probe: Probe, picture: Picture, stream: Any) -> Any:
-    """The pictures at their times, where the container tells only when each is decoded.
-
-    That is late by as much as they are shuffled, so they are counted from when the first one is decoded: one picture
-    before FFmpeg thinks that it is shown. The clock of an AVI ticks once a picture and not quite at its exact rate, so
-    without rounding `setpts` would cut off 0.999 and show two pictures at once.
-    """
-    if picture.is_timed or picture.is_variable or not picture.starts_whole:
-        return stream
-    rate, late = exact_rate(picture.fps), max(0.0, picture.start_s - probe.start_s - 1 / picture.fps)
-    return stream.filter("setpts", f"round((N*{rate.denominator}/{rate.numerator}+{late:.6f})/TB)")
 
 
 def _timed(sound: Sound, voice: Any) -> Any:

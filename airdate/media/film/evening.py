@@ -34,21 +34,15 @@ class Grid:
     def at_once(self) -> tuple[list[str], int]:
         """Bitstream filters that put a copy's pictures on the grid, and the ticks a second it is written with.
 
-        An older ffmpeg forgets to convert times: it rounds them to whole pictures where a second has some, and else is
-        given the finer clock, for `later`.
+        An older ffmpeg forgets to convert times on the way, and is given the finer clock alone, for `later`.
         """
         if build().changes_clocks:
             return [f"setts=pts=PTS:dts=DTS:time_base=1/{self.ticks}", self._rounding()], self.ticks
-        return [], self.ticks // self.step if self._is_whole() else self.ticks
+        return [], self.ticks
 
     def later(self) -> dict[str, Any] | None:
         """Options of a copy of a copy that has the clock by now; None if its pictures are on the grid."""
-        if build().changes_clocks or self._is_whole():
-            return None
-        return {"bsf:v": self._rounding(), "video_track_timescale": self.ticks}
-
-    def _is_whole(self) -> bool:
-        return self.ticks % self.step == 0
+        return None if build().changes_clocks else {"bsf:v": self._rounding(), "video_track_timescale": self.ticks}
 
     def _rounding(self) -> str:
         pts, dts = (f"STARTPTS+{self.step}*round(({time}-STARTPTS)/{self.step})" for time in ("PTS", "DTS"))

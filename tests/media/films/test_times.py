@@ -61,6 +61,33 @@ def test_copied_pictures_come_evenly_though_the_clock_is_coarse(
     assert shown(film, 8).sums == shown(done.path, 8).sums
 
 
+@pytest.mark.parametrize(
+    ("name", "rate", "sound"),
+    [
+        ("film.mkv", "24", AAC),
+        ("film.mkv", "24000/1001", AAC),
+        ("film.flv", "25", AAC),
+        ("film.mkv", "30", ("-c:a", "mp3")),
+        ("film.mkv", "60000/1001", AAC),
+    ],
+)
+def test_encoded_pictures_come_once_though_the_clock_is_coarse(
+    make_film: MakeFilm, tmp_path: Path, name: str, rate: str, sound: tuple[str, ...]
+) -> None:
+    """The sound's first packet puts the picture off by about half of one; they are black and white in turn."""
+    turns = f"drawbox=c=white:t=fill:enable='mod(n,2)',{TO_709}"
+    codec = ("-c:v", "flv1" if name.endswith("flv") else "mpeg4", "-q:v", "2")
+    made = make_film(name, *codec, *sound, picture=f"color=black:size=640x360:rate={rate}", filters=turns)
+    film = tmp_path / name
+    both = ("-i", str(made), "-itsoffset", "0.021", "-i", str(made))
+    ffmpeg(*both, "-map", "1:v", "-map", "0:a", "-c", "copy", str(film))
+    done = rendered(film, tmp_path / "out.mp4")
+    assert done.plan.kind is PlanKind.ENCODE
+    light = [colour(image)[1] > 128 for _, image in pictures(done.path)]
+    assert len(light) == pytest.approx(3.2 * Fraction(rate), abs=2)
+    assert [before for before, after in pairwise(light[1:-1]) if before == after] == []
+
+
 def test_pictures_that_come_late_and_say_only_when_they_are_decoded_stay_late(
     make_film: MakeFilm, tmp_path: Path
 ) -> None:
