@@ -98,7 +98,7 @@ def refusal(probe: Probe, picture: Picture, profile: Profile, limit: float) -> R
 
 def _length_refusal(probe: Probe, picture: Picture, profile: Profile, limit: float) -> Refused | None:
     seconds = probe.duration_s
-    if seconds < MIN_SECONDS - SECONDS_SLACK:
+    if round(seconds, 3) < MIN_SECONDS:
         return too_short(probe.name, seconds)
     if not is_too_long(probe, picture, limit) or (profile.duration is Duration.TRIM and limit >= MIN_SECONDS):
         return None

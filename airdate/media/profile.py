@@ -16,7 +16,7 @@ MAX_SECONDS = 600.0
 """Longest film through the API (TikTok, Media Transfer Guide); a creator's own limit may be lower."""
 
 SECONDS_SLACK = 0.05
-"""Containers round a film's length to its frames and its sound to packets."""
+"""A film may last so much longer than its limit: containers round its length to frames and its sound to packets."""
 
 MIN_FPS, MAX_FPS = 23.0, 60.0
 """TikTok, Media Transfer Guide. A hair above 60 is refused; 23.976 passes."""

@@ -29,12 +29,12 @@ def too_short(item: str, seconds: float, how: str = "the film lasts") -> Refused
 
 
 def changing(item: str, where: str) -> Refused:
-    """The refusal to copy a film whose picture changes its size; encoded it has one."""
+    """The refusal to copy a film whose picture changes its size or depth; encoded it has one."""
     return Refused(
         "media_changes_size",
-        f"the picture changes its size {where}",
+        f"the picture changes its size or depth {where}",
         item=item,
-        rule="a film's pictures have one size",
+        rule="a film's pictures have one size and one depth",
         fix="export it again from its editor",
     )
 

@@ -9,7 +9,7 @@ from airdate.errors import Refused
 from airdate.media.clauses import END_GAP_S, NEAR_S, is_legal_rate
 from airdate.media.plan import Plan
 from airdate.media.probe import SCAN_BYTES_A_SECOND, WALL_S, Picture, Probe
-from airdate.media.profile import MAX_BYTES, MAX_SIDE, MIN_SECONDS, MIN_SIDE, SECONDS_SLACK
+from airdate.media.profile import MAX_BYTES, MAX_SIDE, MIN_SECONDS, MIN_SIDE
 from airdate.media.programs.child import Said, call
 from airdate.media.programs.ffmpeg import QUIET, program
 from airdate.media.programs.runner import run
@@ -35,7 +35,7 @@ def verify(plan: Plan, output: Probe, *, cancel: threading.Event | None = None) 
     short = plan.seconds - output.duration_s
     if plan.kind is PlanKind.ENCODE and short > LOST_S and not plan.profile.salvage and _should_be_whole(plan):
         raise damaged(item, f"only {output.duration_s:.2f} s of {plan.seconds:.2f} s are there")
-    if plan.profile.salvage and output.duration_s < MIN_SECONDS - SECONDS_SLACK:
+    if plan.profile.salvage and round(output.duration_s, 3) < MIN_SECONDS:
         raise too_short(item, output.duration_s, "what decodes of the film lasts")
     if plan.inputs[0].sound is not None and output.sound is None and plan.kind is not PlanKind.KEEP:
         faults.append("its sound is missing")

@@ -131,8 +131,8 @@ def test_what_no_plan_mends_is_refused() -> None:
 
 @pytest.mark.parametrize("policy", list(Duration))
 def test_a_short_film_is_refused_whatever_the_policy(policy: Duration) -> None:
-    refused(plan_video(film(seconds=2.9), Profile(duration=policy)), "media_too_short", "2.90 s", "0.10 s longer")
-    assert plan_video(film(seconds=2.96), Profile(duration=policy)).kind is PlanKind.KEEP
+    refused(plan_video(film(seconds=2.97), Profile(duration=policy)), "media_too_short", "2.97 s", "0.03 s longer")
+    assert plan_video(film(seconds=3.0), Profile(duration=policy)).kind is PlanKind.KEEP
 
 
 def test_a_long_film_is_refused_with_both_numbers() -> None:
@@ -189,7 +189,7 @@ def test_what_cannot_be_copied_is_encoded_where_that_helps() -> None:
     change, hole = changing("film.mp4", "at 4.00 s"), damaged("film.mp4", "a hole")
     plan = plan_instead(copied, change)
     assert plan is not None
-    decided(plan, PlanKind.ENCODE, "the picture changes its size at 4.00 s → one size")
+    decided(plan, PlanKind.ENCODE, "the picture changes its size or depth at 4.00 s → one size and depth")
     assert plan_instead(copied, hole) is None, "damage is converted only where that was asked for"
     assert plan_instead(encoded, change) is None
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airdate.media.reading.boxes import Boxes
 from airdate.media.reading.joins import JOINABLE, Clock
 from airdate.media.reading.packets import decodes, has_picture, shown_at
-from airdate.media.reading.tracks import Track, is_variable, middle_of, spread
+from airdate.media.reading.tracks import Track, is_variable, middle_of, rate_of, spread
 
 if TYPE_CHECKING:
     import av
@@ -149,7 +149,7 @@ def _of_packets(container: InputContainer, video: av.VideoStream, sound: av.Audi
         start_s=shown[0] if shown else 0.0,
         end_s=end_s,
         last_s=max((span.end_s for span in spans.values()), default=0.0) - first_s,
-        fps=len(gaps) / sum(gaps) if sum(gaps) > 0 else 0.0,
+        fps=rate_of(gaps),
         is_variable=is_variable(gaps),
         spread_s=spread(gaps),
         starts_whole=starts_whole,

@@ -28,7 +28,7 @@ MOST_EDITS = 1000
 """A list of more is no editor's."""
 
 NOT_PLAIN = 99
-"""Stands for the number of edits when a list cannot be read, has holes in it or plays at another speed."""
+"""Stands for the number of edits when a list cannot be read, has holes in it, plays at another speed, or nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,13 +137,13 @@ def read_track(leaves: Sequence[Leaf], movie_scale: int, *, most_samples: int = 
         samples=samples.count,
         start_s=start_s,
         end_s=end_s,
-        edits=NOT_PLAIN if holes or any(rate != 0x10000 for _, _, rate in parts) else len(parts),
+        edits=NOT_PLAIN if holes or any(rate != 0x10000 or not length for length, _, rate in parts) else len(parts),
         hidden_lead_s=max(0, begins - samples.first) / scale if parts else 0.0,
         hidden_tail_s=tail_s,
         is_turned=handler == "vide" and any(turns(leaf.matrix()) for leaf in leaves if leaf.name == b"tkhd"),
         crop=_crop(bodies.get(b"clap", b"")),
         starts_whole=first_key == 1 and samples.begins_first,
-        fps=len(gaps) / sum(gaps) if sum(gaps) > 0 else 0.0,
+        fps=rate_of(gaps),
         is_variable=is_variable(gaps),
         spread_s=spread(gaps),
         last_byte=_last_chunk(bodies),
@@ -167,6 +167,15 @@ def middle_of(gaps: Sequence[float]) -> float:
     return sorted(gaps)[len(gaps) // 2]
 
 
+def rate_of(gaps: Sequence[float]) -> float:
+    """Pictures a second where they come evenly: a hole that one left counts for nothing. 0 where there are too few."""
+    if not gaps:
+        return 0.0
+    middle = middle_of(gaps)
+    even = [gap for gap in gaps if abs(gap - middle) <= _slack(middle)]
+    return len(even) / sum(even) if sum(even) > 0 else 0.0
+
+
 def is_variable(gaps: Sequence[float]) -> bool:
     """More than 2 % of the gaps differ from the median by more than a tenth of it (2 ms at least), or one is a hole.
 
@@ -176,8 +185,12 @@ def is_variable(gaps: Sequence[float]) -> bool:
     if len(gaps) < 2:
         return False
     middle = middle_of(gaps)
-    differing = sum(abs(gap - middle) > max(0.002, 0.1 * middle) for gap in gaps)
+    differing = sum(abs(gap - middle) > _slack(middle) for gap in gaps)
     return differing > 0.02 * len(gaps) or max(gaps) > max(0.5, 4 * middle)
+
+
+def _slack(middle: float) -> float:
+    return max(0.002, 0.1 * middle)
 
 
 @dataclass(frozen=True, slots=True)
