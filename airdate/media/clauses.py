@@ -263,6 +263,7 @@ def sound_reasons(picture: Picture, sound: Sound | None, profile: Profile) -> li
         (sound.rate not in COPIED_RATES, f"{sound.rate} Hz → 48000 Hz"),
         (sound.edits > 1, "its editor cut the sound in several places → cut in the sound itself"),
         (not sound.starts_whole, "the first sound cannot be decoded → left out"),
+        (sound.is_mixed, "the sound changes its rate or its channels → one form"),
         (picture.is_joined, "several recordings, joined → one sound, in time with the picture"),
         (abs(lag) > NEAR_S, f"the sound begins {_apart(lag)} the picture → together, with silence or a cut"),
         (abs(gap) > END_GAP_S, f"the sound ends {_apart(gap)} the picture → together, with silence or a cut"),

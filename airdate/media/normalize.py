@@ -155,7 +155,7 @@ def listened(plan: Plan, seconds: float, cancel: threading.Event | None = None) 
     voice = _timed(sound, source(probe.path, probe.container, **_skipping(probe))[str(sound.index)])
 
     def chain(level: Level | None) -> Any:
-        return heard(voice, sound.channels, seconds, level, fade_s=_fade_s(plan))
+        return heard(voice, sound.channels, seconds, level, fade_s=_fade_s(plan), is_joined=_is_joined(probe))
 
     found = leveled(chain, wanted, channels=sound.channels, item=probe.name, seconds=seconds, cancel=cancel)
     return plan_heard(plan, found)
@@ -284,7 +284,12 @@ def _timed(sound: Sound, voice: Any) -> Any:
 def _voiced(plan: Plan, sound: Sound, voice: Any) -> Any:
     """The sound as it is heard, as loud as the profile says."""
     level = None if plan.leveling is None else plan.leveling.level
-    return heard(voice, sound.channels, plan.seconds, level, fade_s=_fade_s(plan))
+    joined = _is_joined(plan.inputs[0])
+    return heard(voice, sound.channels, plan.seconds, level, fade_s=_fade_s(plan), is_joined=joined)
+
+
+def _is_joined(probe: Probe) -> bool:
+    return _picture(probe).is_joined or (probe.sound is not None and probe.sound.is_mixed)
 
 
 def _fade_s(plan: Plan) -> float:

@@ -108,6 +108,7 @@ class Sound:
         is_trimmed: an edit hides its beginning, and it has no holes in time.
         edits: how many parts of it an edit list plays.
         starts_whole: its first packet decodes; of a broadcast it may be the rest of one.
+        is_mixed: its rate or its channels change.
     """
 
     index: int
@@ -120,6 +121,7 @@ class Sound:
     is_timed: bool
     is_trimmed: bool
     starts_whole: bool
+    is_mixed: bool
     edits: int
 
 

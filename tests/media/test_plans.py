@@ -88,6 +88,7 @@ def test_a_constant_legal_rate_stays(fps: float) -> None:
         ({"channels": 6}, "6 channels → stereo"),
         ({"rate": 32_000}, "32000 Hz → 48000 Hz"),
         ({"starts_whole": False}, "the first sound cannot be decoded"),
+        ({"is_mixed": True}, "changes its rate or its channels → one form"),
         ({"start_s": 0.3}, "begins 0.30 s after"),
         ({"end_s": 9.0}, "ends 1.00 s before"),
         ({"end_s": 10.3}, "ends 0.30 s after"),

@@ -16,7 +16,7 @@ from normal_form import shown
 from airdate.errors import NeedsPerson, Refused
 from airdate.media.prepare import decide, render
 from airdate.media.profile import Duration, Framing, Profile
-from airdate.media.programs import ffmpeg, ffprobe
+from airdate.media.programs import ffmpeg, ffprobe, runner
 from airdate.media.programs.ffmpeg import program
 from airdate.media.verify import form_faults
 from airdate.post import PlanKind
@@ -243,3 +243,26 @@ def test_a_system_ffmpeg_copies_pictures_as_evenly(
     gaps = [later - sooner for sooner, later in pairwise(after.times)]
     assert (min(gaps), max(gaps)) == (pytest.approx(1 / Fraction(rate), abs=1e-6),) * 2
     assert [left for left in tmp_path.iterdir() if left != done.path] == []
+
+
+@pytest.mark.parametrize(
+    ("said", "cause"),
+    [
+        (
+            [
+                "[h264 @ 0x55] corrupted macroblock 54 34",
+                "[vist#0:0/h264 @ 0x1] [dec:h264 @ 0x2] Terminating thread with",
+            ],
+            "corrupted macroblock 54 34",
+        ),
+        (
+            ["file:/videos/Sommer: 2026.ts: corrupt input packet in stream 0"],
+            "2026.ts: corrupt input packet in stream 0",
+        ),
+        (["Conversion failed!"], "nothing"),
+    ],
+)
+def test_a_failure_is_told_by_what_came_first(said: list[str], cause: str) -> None:
+    failed = runner._failed("film.mp4", runner.Ended(1, tuple(said)))
+    assert isinstance(failed, Refused)
+    assert f"ffmpeg says {cause!r}" in failed.message

@@ -62,6 +62,7 @@ def film(
         is_timed=True,
         is_trimmed=False,
         starts_whole=True,
+        is_mixed=False,
         edits=1,
     )
     facts = {

@@ -318,7 +318,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-_PART = re.compile(r"^(?:\[[^\]]*\]\s*)+")
+_PART = re.compile(r"^(?:\[[^\]]*\]\s*)*(?:file:.*?: )?")
 _GIVING_UP = ("Terminating thread", "Task finished", "Conversion failed", "Nothing was written", "Error submitting")
 
 
@@ -334,7 +334,7 @@ def _failed(item: str, ended: Ended) -> Transient | Refused:
 
 
 def _cause(tail: Sequence[str]) -> str:
-    """What went wrong first, of what ffmpeg said last; without the names of its parts, and how they gave up."""
+    """What went wrong first, of what ffmpeg said last; names of its parts and files, and how they gave up, left out."""
     words = [_PART.sub("", line) for line in tail]
     return next((line for line in words if line and not line.startswith(_GIVING_UP)), "nothing")
 

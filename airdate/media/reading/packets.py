@@ -32,6 +32,13 @@ def decodes(packet: av.Packet[Any]) -> bool:
     return True
 
 
+def form_of_aac(packet: bytes) -> tuple[int, int] | None:
+    """Profile, rate and channels of an AAC packet of a broadcast, as bits of its header (ISO 13818-7, 6.2)."""
+    if len(packet) < 4 or packet[0] != 0xFF or packet[1] & 0xF6 != 0xF0:
+        return None
+    return packet[2] & 0xFD, packet[3] & 0xC0
+
+
 def has_picture(packet: bytes) -> bool:
     """Whether a GIF's packet is more than comments, which may follow its last picture."""
     at = 0

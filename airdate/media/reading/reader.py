@@ -326,6 +326,7 @@ def _sound(stream: av.AudioStream, times: SoundTimes, boxes: Boxes | None) -> di
         "is_trimmed": boxes is not None and not boxes.fragmented and track is not None and track.is_trimmed,
         "edits": times.edits,
         "starts_whole": times.starts_whole,
+        "is_mixed": times.is_mixed,
     }
 
 

@@ -109,7 +109,7 @@ class _Proof:
         for unit in _units(data, self._prefix) if self._prefix else ():
             if unit[0] & 31 != UNIT or self._header is None or (header := read_header(unit)) is None:
                 continue
-            if (header.width, header.height) != (self._header.width, self._header.height):
+            if not header.is_as_large_as(self._header):
                 raise _Change(f"at {at_s:.2f} s")
 
     def _decode_alone(self, packet: av.Packet[Any], at_s: float) -> None:

@@ -24,6 +24,11 @@ class Header:
     height: int
     is_progressive: bool
 
+    def is_as_large_as(self, other: Header) -> bool:
+        """Whether both have one size; that of a film that may have fields is told in blocks twice as high."""
+        slack = 0 if self.is_progressive == other.is_progressive else 16
+        return self.width == other.width and abs(self.height - other.height) <= slack
+
 
 def first_header(extradata: bytes) -> Header | None:
     """The header of an MP4's H.264 track; None where it has another number of them, or does not say it plainly.

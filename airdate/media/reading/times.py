@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airdate.media.reading.boxes import Boxes
 from airdate.media.reading.joins import JOINABLE, Clock
-from airdate.media.reading.packets import decodes, has_picture, shown_at
+from airdate.media.reading.packets import decodes, form_of_aac, has_picture, shown_at
 from airdate.media.reading.tracks import Track, is_variable, middle_of, rate_of, spread
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ class SoundTimes:
         end_s: None where nothing tells it.
         is_timed: whether its times can be believed.
         starts_whole: whether its first packet decodes.
+        is_mixed: whether its rate or its channels change.
         edits: how many parts an edit list plays.
     """
 
@@ -36,6 +37,7 @@ class SoundTimes:
     end_s: float | None
     is_timed: bool = True
     starts_whole: bool = True
+    is_mixed: bool = False
     edits: int = 0
 
 
@@ -127,6 +129,7 @@ def _of_packets(container: InputContainer, video: av.VideoStream, sound: av.Audi
     shown: list[float] = []
     first_is_key, step = True, 0.0
     heard_whole: bool | None = None
+    forms: set[tuple[int, int]] = set()
     clock = Clock()
     for packet, at_s, length_s in _timed(container, video, sound, clock):
         spans.setdefault(packet.stream_index, _Span(at_s, at_s)).take(at_s, length_s)
@@ -134,8 +137,11 @@ def _of_packets(container: InputContainer, video: av.VideoStream, sound: av.Audi
             first_is_key = first_is_key if shown else packet.is_keyframe
             shown.append(at_s)
             step = length_s or step
-        elif heard_whole is None:
+            continue
+        if heard_whole is None:
             heard_whole = decodes(packet)
+        if (form := form_of_aac(bytes(packet))) is not None:
+            forms.add(form)
     starts_whole = not shown or (first_is_key and shown[0] == min(shown))
     shown.sort()
     gaps = [later - sooner for sooner, later in pairwise(shown)]
@@ -144,6 +150,7 @@ def _of_packets(container: InputContainer, video: av.VideoStream, sound: av.Audi
     end_s = max(spans[video.index].end_s, shown[-1] + min(middle, step or middle)) if shown else 0.0
     # Matroska counts its length from 0 where its first picture comes later.
     first_s = min(0.0, min((span.start_s for span in spans.values()), default=0.0))
+    heard = _heard(container, spans.get(-1 if sound is None else sound.index), shown)
     return Times(
         is_indexed=False,
         start_s=shown[0] if shown else 0.0,
@@ -153,7 +160,7 @@ def _of_packets(container: InputContainer, video: av.VideoStream, sound: av.Audi
         is_variable=is_variable(gaps),
         spread_s=spread(gaps),
         starts_whole=starts_whole,
-        sound=_heard(container, spans.get(-1 if sound is None else sound.index), shown, heard_whole is not False),
+        sound=None if heard is None else replace(heard, starts_whole=heard_whole is not False, is_mixed=len(forms) > 1),
         is_joined=clock.jumps > 0,
     )
 
@@ -196,10 +203,10 @@ def _timed(
         return
 
 
-def _heard(container: InputContainer, span: _Span | None, shown: list[float], starts_whole: bool) -> SoundTimes | None:
+def _heard(container: InputContainer, span: _Span | None, shown: list[float]) -> SoundTimes | None:
     """When the sound begins and ends, if its times can be believed."""
     if span is None:
         return None
     if container.format.name == "ogg" and span.back_s > MOST_BACK_S:
-        return SoundTimes(shown[0] if shown else 0.0, None, is_timed=False, starts_whole=starts_whole)
-    return SoundTimes(span.start_s, span.end_s, starts_whole=starts_whole) if span.end_s != span.start_s else None
+        return SoundTimes(shown[0] if shown else 0.0, None, is_timed=False)
+    return SoundTimes(span.start_s, span.end_s) if span.end_s != span.start_s else None

@@ -28,6 +28,10 @@ NEAR_LU = 0.5
 KEPT_PEAK_DB = -2.0
 """Of samples, in sound that is kept: between them it may be a decibel higher, and none should pass -1 dB."""
 
+JOINED_S = 0.01
+"""Where recordings were joined, sound is cut or filled up if it is farther than this from its time. ffmpeg waits for
+0.1 s, so that each join would put it off by another part of a packet."""
+
 SILENCE_LUFS = -60.0
 """Sound below this is noise; raising it helps nobody."""
 
@@ -78,7 +82,9 @@ class Leveling:
         return f"loudness {self.found:.1f} → {wanted:.1f} LUFS{held}"
 
 
-def heard(stream: Any, channels: int, seconds: float, level: Level | None, *, fade_s: float = 0.0) -> Any:
+def heard(
+    stream: Any, channels: int, seconds: float, level: Level | None, *, fade_s: float = 0.0, is_joined: bool = False
+) -> Any:
     """The filters between a film's sound and the encoder.
 
     A film's own offset between sound and picture stays: silence is put where the sound begins late.
@@ -86,9 +92,11 @@ def heard(stream: Any, channels: int, seconds: float, level: Level | None, *, fa
     Args:
         level: None to leave it as loud as it is.
         fade_s: how long it fades out at its end, where it is cut off.
+        is_joined: it is made of parts, each of which ends a little behind its picture.
     """
+    slack = {"min_hard_comp": JOINED_S} if is_joined else {}
     # In whole numbers a mix of six channels comes out 8 dB quieter than in floating point.
-    stream = stream.filter("aresample", **{"async": 1, "first_pts": 0}).filter(
+    stream = stream.filter("aresample", **{"async": 1, "first_pts": 0, **slack}).filter(
         "aformat", sample_fmts="fltp", sample_rates=RATE, channel_layouts="mono" if channels == 1 else "stereo"
     )
     if level is not None:

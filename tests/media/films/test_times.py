@@ -275,6 +275,33 @@ def test_recordings_that_were_joined_follow_each_other(
         assert after.beep_s == pytest.approx(3.2 + 1.5, abs=1 / 30)
 
 
+def test_each_of_many_joined_recordings_stays_in_time(make_film: MakeFilm, tmp_path: Path) -> None:
+    """Sound ends a part of a packet after its picture, so that each join could put it off by more."""
+    silent = make_film("silent.ts", *H264, *AAC, picture="color=navy:size=1280x720:rate=30", tone="aevalsrc=0:s=48000")
+    beep = "aevalsrc='if(between(t,1.5,1.7),0.8*sin(6283*t),0)':s=48000"
+    flash = f"{TO_709},drawbox=c=white:t=fill:enable='between(t,1.499,1.7)'"
+    last = make_film("last.ts", *H264, *AAC, picture="color=navy:size=1280x720:rate=30", filters=flash, tone=beep)
+    film = tmp_path / "many.ts"
+    film.write_bytes(silent.read_bytes() * 5 + last.read_bytes())
+    after = shown(rendered(film, tmp_path / "out.mp4").path, 8)
+    assert after.flash_s == pytest.approx(5 * 3.2 + 1.5, abs=1 / 30)
+    assert after.beep_s == pytest.approx(5 * 3.2 + 1.5, abs=1 / 30)
+
+
+def test_sound_of_a_broadcast_that_changes_is_made_anew(make_film: MakeFilm, tmp_path: Path) -> None:
+    """A copy would tell players of the first form alone, and they would play the second at another speed."""
+    parts = [
+        make_film(f"{rate}.ts", *H264, "-c:a", "aac", "-ar", rate, "-ac", "2", "-output_ts_offset", str(begin))
+        for rate, begin in (("48000", 1), ("44100", 4.2))
+    ]
+    film = tmp_path / "changing.ts"
+    ffmpeg("-i", f"concat:{parts[0]}|{parts[1]}", "-c", "copy", str(film))
+    done = rendered(film, tmp_path / "out.mp4")
+    assert done.plan.kind is PlanKind.AUDIO
+    assert any("changes its rate" in reason for reason in done.plan.reasons)
+    assert done.duration_s == pytest.approx(6.4, abs=0.1)
+
+
 def test_of_joined_recordings_the_end_is_cut_off(make_film: MakeFilm, tmp_path: Path) -> None:
     part = make_film("part.ts", *H264, *AAC)
     film = tmp_path / "joined.ts"
