@@ -47,7 +47,7 @@ LARGEST_SHORT_SIDE = 1080
 WHOLE_FRAME = 0.001
 """Of a frame: a measured rate is not exact, and the last frame must not be lost to its rounding."""
 
-VERSION = 2
+VERSION = 3
 """Counts the changes after which the same plan makes another film: the store hands out none from before."""
 
 COPIES = (PlanKind.KEEP, PlanKind.REMUX, PlanKind.FILTER, PlanKind.AUDIO)

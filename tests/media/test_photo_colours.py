@@ -192,6 +192,44 @@ def test_deep_grey_of_light_keeps_its_darks(tmp_path: Path, says: bytes | str) -
         assert is_near(shown(path), (level, level, level), 0)
 
 
+LINEAR = {
+    "gamma": chunk(b"gAMA", struct.pack(">I", 100_000)),
+    "code points": chunk(b"cICP", bytes((1, 8, 0, 1))),
+    "profile": chunk(b"iCCP", b"x\0\0" + zlib.compress(linear_profile())),
+    "profile of grey": chunk(b"iCCP", b"x\0\0" + zlib.compress(grey_profile(1.0))),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [*((kind, says) for kind in (2, 6) for says in list(LINEAR)[:3]), (4, "gamma"), (4, "profile of grey")],
+)
+def test_deep_colours_of_light_keep_their_darks(tmp_path: Path, kind: int, says: str) -> None:
+    """Eight bits of light have nothing between sRGB's levels 0 and 13."""
+    path, opaque = tmp_path / "a.png", () if kind == 2 else (65_535,)
+    for colour in ((1, 4, 12), (28, 128, 255), (8, 0, 250)):
+        wanted = colour if kind != 4 else colour[:1] * 3
+        values = [round(float(level) * 65_535) for level in light(colour if kind != 4 else colour[:1])]
+        row = struct.pack(f">{len(values) + len(opaque)}H", *values, *opaque) * 8
+        path.write_bytes(png(row, 16, kind, LINEAR[says]))
+        assert is_near(shown(path), wanted, 1)
+
+
+def test_deep_colours_of_light_that_are_cut_off_or_too_large_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.png"
+    data = png(bytes(range(250)) * 24, 16, 2, LINEAR["gamma"], size=(1000, 600))
+    path.write_bytes(data[:-30])
+    with pytest.raises(Refused) as caught:
+        read_photo(path, "a.png", frame=(40, 40))
+    assert caught.value.code == "photo_damaged"
+    path.write_bytes(data)
+    monkeypatch.setattr("airdate.media.photos.photo.MAX_PHOTO_MEMORY", 1000 * 600 * 9 + len(data) - 1)
+    with pytest.raises(Refused, match="decoding it takes"):
+        read_facts(path, "a.png")
+
+
 def test_lab_has_the_colours_it_was_made_of(tmp_path: Path) -> None:
     path, blue = tmp_path / "a.tif", (50, 70, 190)
     srgb, lab = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")

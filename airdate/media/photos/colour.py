@@ -5,7 +5,7 @@ Runs in child processes only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -18,10 +18,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from airdate.media.photos.codes import BT2020, DISPLAY_P3, HLG, LINEAR, PQ, SRGB, Codes, read_codes
 from airdate.media.photos.jpeg2000 import read_jpeg2000
-from airdate.media.photos.light import encoded, of_hlg, of_pq, of_srgb, shown_of_scene, toned_down
-
-Curve = Callable[[NDArray[Any]], NDArray[Any]]
-"""From values, 0.0 to 1.0, to light, of which white has 1.0."""
+from airdate.media.photos.light import Curve, encoded, of_hlg, of_pq, of_srgb, shown_of_scene, toned_down
 
 _PHOTOMETRIC, _MIN_IS_WHITE = 262, 0
 """A TIFF's tag, and its value for a negative."""
@@ -49,6 +46,12 @@ _PRIMARIES = {
 }
 """Red, green and blue as x and y each (ITU-T H.273, table 2)."""
 
+_RAMP = Image.frombytes("L", (256, 1), bytes(range(256))).convert("RGB")
+"""All grey, by which it is seen whether a profile's values are light."""
+
+_ROUNDED = 1
+"""Levels by which that may differ."""
+
 _SRGB = ImageCms.createProfile("sRGB")
 _LAB = ImageCms.createProfile("LAB")
 
@@ -74,6 +77,11 @@ class Colours:
         """Whether there is nothing to do without a profile."""
         return self.curve is None and self.matrix is None
 
+    @property
+    def after_levels(self) -> Colours:
+        """What is left to do once `levels_of_deep` were taken."""
+        return Colours(matrix=self.matrix)
+
 
 def read_colours(image: ImageFile.ImageFile, path: Path) -> Colours:
     """What the file says, in the order in which players heed it.
@@ -88,8 +96,36 @@ def read_colours(image: ImageFile.ImageFile, path: Path) -> Colours:
     if image.format == "JPEG2000":
         profile = read_jpeg2000(path).profile
     if profile:
-        return Colours(profile=profile)
+        linear = _of_light(profile) if image.mode in ("RGB", "RGBA") else None
+        return linear or Colours(profile=profile)
     return Colours() if "srgb" in image.info else _of_old_png(image)
+
+
+def _of_light(profile: bytes) -> Colours | None:
+    """What a profile of linear colours says; None of any other.
+
+    It is tried, whatever its name. By the library that reads profiles its colours would be of eight bits.
+    """
+    try:
+        source = ImageCms.ImageCmsProfile(BytesIO(profile))
+        known = _colorants(source)
+        if known is None or source.profile.xcolor_space.strip() != "RGB":
+            return None
+        turned = ImageCms.profileToProfile(_RAMP, source, _SRGB, outputMode="RGB", flags=ImageCms.Flags.NOOPTIMIZE)
+    except (OSError, ImageCms.PyCMSError):
+        return None
+    wanted = encoded(np.arange(256) / 255)[:, np.newaxis].astype(int)
+    if np.abs(np.asarray(turned)[0] - wanted).max() > _ROUNDED:
+        return None
+    own = cast("NDArray[Any]", _colorants(ImageCms.ImageCmsProfile(_SRGB)))
+    return Colours(curve=np.positive, matrix=np.linalg.solve(own, known).astype(np.float32))
+
+
+def _colorants(profile: ImageCms.ImageCmsProfile) -> NDArray[Any] | None:
+    """XYZ of a profile's red, green and blue, one a column; None where it has tables in their place."""
+    its = profile.profile
+    found = [its.red_colorant, its.green_colorant, its.blue_colorant]
+    return None if None in found else np.array([each[0] for each in found if each]).T
 
 
 def _coded(codes: Codes) -> Colours:
@@ -192,6 +228,17 @@ def _as_grey(picture: Image.Image) -> Image.Image:
     return picture.convert("LA" if picture.mode in ("RGBA", "LA") else "L")
 
 
+def levels_of_deep(colours: Colours, *, is_grey: bool) -> NDArray[np.uint8] | None:
+    """SRGB's level of each of the 65,536 of sixteen bits, of which eight would lose the darks; None where they do not.
+
+    Of colours these are only such as have a curve of their own that ends at white: HDR's curves are made for few bits,
+    and profiles that are not linear come near to them.
+    """
+    if is_grey:
+        return _levels(colours)
+    return None if colours.curve is None or colours.hdr is not None else _curved_levels(colours)
+
+
 def _levels(colours: Colours) -> NDArray[np.uint8]:
     """SRGB's level of each of the 65,536 of deep grey."""
     if colours.profile:
@@ -201,6 +248,10 @@ def _levels(colours: Colours) -> NDArray[np.uint8]:
                 return _profiled_levels(source)
         except (OSError, ImageCms.PyCMSError):
             pass  # as of any other profile that says nothing about grey
+    return _curved_levels(colours)
+
+
+def _curved_levels(colours: Colours) -> NDArray[np.uint8]:
     ramp = np.arange(65_536, dtype=np.uint32)
     if colours.curve is None:
         return ((ramp + 128) // 257).astype(np.uint8)

@@ -5,10 +5,14 @@ Values are 0.0 to 1.0. Runs in child processes only.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+Curve = Callable[[NDArray[Any]], NDArray[Any]]
+"""From values, 0.0 to 1.0, to light, of which white has 1.0."""
 
 REFERENCE_WHITE = 203
 """Nits of white in HDR (ITU-R BT.2408)."""

@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageFile, TiffImagePlugin, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from pillow_heif import register_heif_opener
 
 from airdate.errors import Refused
-from airdate.media.photos import jpeg2000
-from airdate.media.photos.colour import in_srgb, read_colours
+from airdate.media.photos import deep, jpeg2000
+from airdate.media.photos.colour import Colours, in_srgb, levels_of_deep, read_colours
 from airdate.media.photos.exif import LYING, TURNS, exif_pieces, orientation
 from airdate.media.profile import MAX_PHOTO_BYTES, MAX_PHOTO_MEMORY, MAX_PHOTO_PIXELS
 from airdate.media.slides.titles import read_caption
@@ -159,6 +160,8 @@ def _memory(image: ImageFile.ImageFile, path: Path) -> int:
         parts = [across * down for _, across, down, _ in image.layer]
         whole = 2 * sum(parts) / max(1, *parts) if image.info.get("progressive") else 0
         return int(pixels * (whole + 4 / (4 if pixels > 20_000_000 else 1)))
+    if deep.is_deep(image) and _deep_levels(image, read_colours(image, path)) is not None:
+        return deep.memory(path, image)
     if jpeg2000.is_deep(image, path):
         return pixels * _BYTES_DEEP
     if kind in _BYTES_A_PIXEL:
@@ -190,7 +193,10 @@ def read_photo(path: Path, name: str, *, frame: tuple[int, int], cover: bool = F
             colours = read_colours(image, path)
             _spread_transparency(image)
             image.draft("RGB", size)
-            picture = _decoded(image, path, name)
+            if (levels := _deep_levels(image, colours)) is not None:
+                picture, colours = deep.decode(path, image, levels), colours.after_levels
+            else:
+                picture = _decoded(image, path, name)
             if not picture.size == size == kept:
                 picture = picture.resize(kept, Image.Resampling.LANCZOS, _middle(picture.size, size, kept))
             if lies in TURNS:
@@ -198,6 +204,11 @@ def read_photo(path: Path, name: str, *, frame: tuple[int, int], cover: bool = F
             return _opaque(in_srgb(picture, image, colours))
     except (OSError, RuntimeError, SyntaxError, ValueError, LookupError, EOFError, ImageCms.PyCMSError) as failed:
         raise damaged_photo(name, type(failed).__name__) from None
+
+
+def _deep_levels(image: ImageFile.ImageFile, colours: Colours) -> NDArray[np.uint8] | None:
+    """By what a photo of sixteen bits becomes one of eight; None if Pillow does it rightly."""
+    return levels_of_deep(colours, is_grey=deep.is_deep_grey(image)) if deep.is_deep(image) else None
 
 
 def _decoded(image: ImageFile.ImageFile, path: Path, name: str) -> Image.Image:

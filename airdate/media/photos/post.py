@@ -15,7 +15,7 @@ from airdate.post import MOST_PHOTOS
 WALL_S = 30.0
 """For one picture; the largest a phone makes takes a second."""
 
-VERSION = 1
+VERSION = 2
 """Grows when the same picture would come out otherwise, so that the store makes it anew."""
 
 _CHILDS_OWN = ("media_crashes", "media_hangs")
