@@ -73,14 +73,14 @@ class Colours:
     hdr: int | None = None
 
     @property
+    def has_own_curve(self) -> bool:
+        """Whether eight bits of its values are too few: those of HDR, and most profiles, are made for few bits."""
+        return self.curve is not None and self.hdr is None
+
+    @property
     def is_plain(self) -> bool:
         """Whether there is nothing to do without a profile."""
         return self.curve is None and self.matrix is None
-
-    @property
-    def after_levels(self) -> Colours:
-        """What is left to do once `levels_of_deep` were taken."""
-        return Colours(matrix=self.matrix)
 
 
 def read_colours(image: ImageFile.ImageFile, path: Path) -> Colours:
@@ -228,15 +228,13 @@ def _as_grey(picture: Image.Image) -> Image.Image:
     return picture.convert("LA" if picture.mode in ("RGBA", "LA") else "L")
 
 
-def levels_of_deep(colours: Colours, *, is_grey: bool) -> NDArray[np.uint8] | None:
-    """SRGB's level of each of the 65,536 of sixteen bits, of which eight would lose the darks; None where they do not.
-
-    Of colours these are only such as have a curve of their own that ends at white: HDR's curves are made for few bits,
-    and profiles that are not linear come near to them.
-    """
+def levels_of_deep(colours: Colours, *, is_grey: bool) -> tuple[NDArray[np.uint8], Colours]:
+    """By what sixteen bits become eight: levels for each of the 65,536; and what those then still have to become."""
     if is_grey:
-        return _levels(colours)
-    return None if colours.curve is None or colours.hdr is not None else _curved_levels(colours)
+        return _levels(colours), Colours()
+    if colours.has_own_curve:
+        return _curved_levels(colours), Colours(matrix=colours.matrix)
+    return _curved_levels(Colours()), colours
 
 
 def _levels(colours: Colours) -> NDArray[np.uint8]:

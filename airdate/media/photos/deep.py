@@ -1,10 +1,13 @@
-"""Colours of sixteen bits that hold light, of which Pillow keeps eight: sRGB's level 4 is 80 of 65,535, and becomes 0.
+"""Photos of more than eight bits a colour, of which Pillow keeps eight or none: read whole, and brought to eight.
 
-Runs in child processes only.
+Eight bits are enough but for values that are light: sRGB's level 4 is 80 of 65,535, and becomes 0. Grey alone Pillow
+keeps whole. Runs in child processes only.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,74 +15,62 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
-_RAW = {"RGB;16B": "RGB", "RGBA;16B": "RGBA", "LA;16B": "LA"}
-"""How Pillow calls sixteen bits in a PNG: what it has of them."""
-
-_BYTES = {"RGB": 9, "RGBA": 12, "LA": 6}
-"""Memory of a pixel, measured: what is decoded and what becomes of it. The file is held beside them."""
-
 _ROWS = 256
 """Worked out at once; a whole photo would take another copy of itself."""
 
 
-def is_deep(image: ImageFile.ImageFile) -> bool:
-    """Whether a PNG has sixteen bits of its colours, or of grey with transparency; grey alone Pillow keeps whole."""
-    return image.format == "PNG" and _bands(image) is not None and "transparency" not in image.info
+@dataclass(frozen=True, slots=True)
+class Deep:
+    """How a photo of deep colours is read.
 
-
-def is_deep_grey(image: ImageFile.ImageFile) -> bool:
-    """Whether that is grey with transparency."""
-    return _bands(image) == "LA"
-
-
-def decode(path: Path, image: ImageFile.ImageFile, levels: NDArray[np.uint8]) -> Image.Image:
-    """A deep picture in eight bits.
-
-    Args:
-        levels: of sRGB, for each of the 65,536 of a colour.
-
-    Raises:
-        OSError: it cannot be decoded to its end.
+    Attributes:
+        bands: RGB, RGBA or LA.
+        order: where each of them stands in what is read.
+        bytes: memory of a pixel, measured: what is decoded and what becomes of it.
+        is_beyond_pillow: Pillow does not read it, not even in eight bits.
+        read: gives its rows, columns and bands, as whole numbers of 16 or 32 bits, or as floats of which white has 1.0.
+            Raises `OSError` where it cannot be decoded to its end.
     """
-    bands = _bands(image) or ""
-    return _in_levels(_decoded(path, len(bands)), len(bands.removesuffix("A")), levels)
+
+    bands: str
+    order: tuple[int, ...]
+    bytes: int
+    is_beyond_pillow: bool
+    read: Callable[[Path, ImageFile.ImageFile], NDArray[Any]]
+
+    @property
+    def is_grey(self) -> bool:
+        """Whether it has no colours, but transparency."""
+        return self.bands == "LA"
+
+    def memory(self, path: Path, image: ImageFile.ImageFile) -> int:
+        """Bytes that decoding takes; the file is held too."""
+        return image.width * image.height * self.bytes + path.stat().st_size
+
+    def decode(self, path: Path, image: ImageFile.ImageFile, levels: NDArray[np.uint8]) -> Image.Image:
+        """The picture in eight bits.
+
+        Args:
+            levels: of sRGB, for each of the 65,536 of a colour.
+
+        Raises:
+            OSError: it cannot be decoded to its end.
+        """
+        deep = self.read(path, image)
+        shown = np.empty((*deep.shape[:2], len(self.order)), np.uint8)
+        colours = len(self.bands.removesuffix("A"))
+        for top in range(0, len(deep), _ROWS):
+            rows = _of_sixteen_bits(deep[top : top + _ROWS, :, self.order])
+            shown[top : top + _ROWS, :, :colours] = levels[rows[..., :colours]]
+            shown[top : top + _ROWS, :, colours:] = rows[..., colours:] >> 8
+        del deep  # Pillow takes a third copy
+        return Image.fromarray(shown)
 
 
-def memory(path: Path, image: ImageFile.ImageFile) -> int:
-    """Bytes that decoding takes."""
-    return image.width * image.height * _BYTES[_bands(image) or "RGBA"] + path.stat().st_size
-
-
-def _bands(image: ImageFile.ImageFile) -> str | None:
-    return _RAW.get(str(image.tile[0].args)) if image.tile else None
-
-
-def _decoded(path: Path, bands: int) -> NDArray[Any]:
-    """By FFmpeg, which alone holds no second copy, and checks the sums: rows, columns and bands of big-endian numbers.
-
-    OpenCV would take twice the memory.
-    """
-    import av  # noqa: PLC0415  (0.2 s and 20 MB that hardly a photo needs)
-
-    context = av.CodecContext.create("png", "r")
-    context.thread_count = 1
-    try:
-        frames = [*context.decode(av.Packet(path.read_bytes())), *context.decode(None)]
-    except av.FFmpegError as failed:
-        raise OSError(str(failed)) from failed
-    if not frames:
-        raise OSError("no picture in it")
-    frame = frames[0]
-    plane = np.frombuffer(frame.planes[0], dtype=np.dtype(">u2"))  # type: ignore[call-overload]
-    rows: NDArray[Any] = plane.reshape(frame.height, -1)[:, : frame.width * bands]
-    return rows.reshape(frame.height, frame.width, bands)
-
-
-def _in_levels(deep: NDArray[Any], colours: int, levels: NDArray[np.uint8]) -> Image.Image:
-    shown = np.empty(deep.shape, np.uint8)
-    for top in range(0, len(deep), _ROWS):
-        rows = deep[top : top + _ROWS]
-        shown[top : top + _ROWS, :, :colours] = levels[rows[..., :colours]]
-        shown[top : top + _ROWS, :, colours:] = rows[..., colours:] >> 8
-    del deep, rows  # Pillow takes a third copy
-    return Image.fromarray(shown)
+def _of_sixteen_bits(values: NDArray[Any]) -> NDArray[np.uint16]:
+    """Whole numbers, of which white has 65,535. Light beyond white, which renderers keep, is white."""
+    if values.dtype.kind == "f":
+        values = np.nan_to_num(values).clip(0, 1) * 65_535 + 0.5
+    elif values.dtype.itemsize == 4:
+        values = values >> 16
+    return values.astype(np.uint16)

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageFile, TiffImagePlugin, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from pillow_heif import register_heif_opener
 
 from airdate.errors import Refused
-from airdate.media.photos import deep, jpeg2000
+from airdate.media.photos import deep_png, deep_tiff, jpeg2000
 from airdate.media.photos.colour import Colours, in_srgb, levels_of_deep, read_colours
+from airdate.media.photos.deep import Deep
 from airdate.media.photos.exif import LYING, TURNS, exif_pieces, orientation
 from airdate.media.profile import MAX_PHOTO_BYTES, MAX_PHOTO_MEMORY, MAX_PHOTO_PIXELS
 from airdate.media.slides.titles import read_caption
@@ -52,7 +52,7 @@ _BYTES_A_PIXEL = {"HEIF": 10, "AVIF": 14, "WEBP": 17, "JPEG2000": 20}
 _BYTES_DEEP = 29
 """Of JPEG 2000 of more than eight bits, which is decoded twice."""
 
-_BYTES_OF_MODE = {"1": 2, "L": 1, "P": 5, "I;16": 6, "I;16B": 6, "LA": 8, "PA": 9, "RGBA": 8}
+_BYTES_OF_MODE = {"1": 2, "L": 1, "P": 5, "I": 12, "I;16": 6, "I;16B": 6, "LA": 8, "PA": 9, "RGBA": 8}
 """Of all others, by what Pillow makes of them: the picture, and what it becomes for resizing. Else it is 4."""
 
 _SPREAD = {"L;2": 85, "L;4": 17}
@@ -160,8 +160,8 @@ def _memory(image: ImageFile.ImageFile, path: Path) -> int:
         parts = [across * down for _, across, down, _ in image.layer]
         whole = 2 * sum(parts) / max(1, *parts) if image.info.get("progressive") else 0
         return int(pixels * (whole + 4 / (4 if pixels > 20_000_000 else 1)))
-    if deep.is_deep(image) and _deep_levels(image, read_colours(image, path)) is not None:
-        return deep.memory(path, image)
+    if (found := _deep(image, read_colours(image, path))) is not None:
+        return found.memory(path, image)
     if jpeg2000.is_deep(image, path):
         return pixels * _BYTES_DEEP
     if kind in _BYTES_A_PIXEL:
@@ -193,8 +193,9 @@ def read_photo(path: Path, name: str, *, frame: tuple[int, int], cover: bool = F
             colours = read_colours(image, path)
             _spread_transparency(image)
             image.draft("RGB", size)
-            if (levels := _deep_levels(image, colours)) is not None:
-                picture, colours = deep.decode(path, image, levels), colours.after_levels
+            if (found := _deep(image, colours)) is not None:
+                levels, colours = levels_of_deep(colours, is_grey=found.is_grey)
+                picture = found.decode(path, image, levels)
             else:
                 picture = _decoded(image, path, name)
             if not picture.size == size == kept:
@@ -206,9 +207,12 @@ def read_photo(path: Path, name: str, *, frame: tuple[int, int], cover: bool = F
         raise damaged_photo(name, type(failed).__name__) from None
 
 
-def _deep_levels(image: ImageFile.ImageFile, colours: Colours) -> NDArray[np.uint8] | None:
-    """By what a photo of sixteen bits becomes one of eight; None if Pillow does it rightly."""
-    return levels_of_deep(colours, is_grey=deep.is_deep_grey(image)) if deep.is_deep(image) else None
+def _deep(image: ImageFile.ImageFile, colours: Colours) -> Deep | None:
+    """How a photo of deep colours is read; None of one that Pillow reads well enough, in less memory."""
+    found = deep_png.look(image) or deep_tiff.look(image)
+    if found is None or found.is_beyond_pillow or colours.has_own_curve:
+        return found
+    return found if found.is_grey and colours.profile else None
 
 
 def _decoded(image: ImageFile.ImageFile, path: Path, name: str) -> Image.Image:
@@ -234,7 +238,7 @@ def _middle(whole: tuple[int, int], size: tuple[int, int], kept: tuple[int, int]
     return left, top, left + width, top + height
 
 
-def _full_colour(image: Image.Image) -> Image.Image:
+def _full_colour(image: ImageFile.ImageFile) -> Image.Image:
     """Palettes as full colour and deep grey as numbers, which can be resized."""
     if image.mode.startswith("I"):
         return _deep_grey(image)
@@ -244,8 +248,10 @@ def _full_colour(image: Image.Image) -> Image.Image:
     return image.convert(plain) if plain else image
 
 
-def _deep_grey(image: Image.Image) -> Image.Image:
+def _deep_grey(image: ImageFile.ImageFile) -> Image.Image:
     """As numbers, of which the one that stands for transparency becomes the ground."""
+    if deep_tiff.is_unsigned(image):
+        return Image.fromarray((np.asarray(image).view(np.uint32) >> 16).astype(np.float32))
     grey, see_through = image.convert("F"), image.info.get("transparency")
     if see_through is None:
         return grey
