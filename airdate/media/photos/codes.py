@@ -88,18 +88,27 @@ def _of_png(data: bytes) -> Codes | None:
 
 def _of_avif(data: bytes) -> Codes | None:
     """Of the box `colr` that belongs to the picture itself; one with a gain map has another of its brighter version."""
+    for name, body in read_properties(data):
+        if name == b"colr" and body[:4] == b"nclx" and len(body) >= 8:
+            return Codes(*struct.unpack_from(">HH", body, 4))
+    return None
+
+
+def read_properties(data: bytes) -> list[tuple[bytes, bytes]]:
+    """Name and body of each property of the main picture of an AVIF (ISO 23008-12, 9.3); none where they are broken.
+
+    Args:
+        data: the beginning of the file.
+    """
     meta = dict(each_box(next((body for name, body in each_box(data) if name == b"meta"), b"")[4:]))
     parts = list(each_box(meta.get(b"iprp", b"")))
     properties = list(each_box(next((body for name, body in parts if name == b"ipco"), b"")))
     owned = next((body for name, body in parts if name == b"ipma"), b"")
     try:
-        for place in _places(owned, _main_item(meta.get(b"pitm", b""))):
-            name, body = properties[place - 1] if 0 < place <= len(properties) else (b"", b"")
-            if name == b"colr" and body[:4] == b"nclx":
-                return Codes(*struct.unpack_from(">HH", body, 4))
+        places = _places(owned, _main_item(meta.get(b"pitm", b"")))
     except (IndexError, struct.error):
-        return None
-    return None
+        return []
+    return [properties[place - 1] for place in places if 0 < place <= len(properties)]
 
 
 def _main_item(pitm: bytes) -> int:

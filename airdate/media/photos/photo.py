@@ -16,7 +16,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from pillow_heif import register_heif_opener
 
 from airdate.errors import Refused
-from airdate.media.photos import deep_png, deep_tiff, jpeg2000
+from airdate.media.photos import deep_png, deep_tiff, jpeg2000, vast
 from airdate.media.photos.colour import Colours, in_srgb, levels_of_deep, read_colours
 from airdate.media.photos.deep import Deep
 from airdate.media.photos.exif import LYING, TURNS, exif_pieces, orientation
@@ -165,8 +165,16 @@ def _memory(image: ImageFile.ImageFile, path: Path) -> int:
     if jpeg2000.is_deep(image, path):
         return pixels * _BYTES_DEEP
     if kind in _BYTES_A_PIXEL:
-        return pixels * _BYTES_A_PIXEL[kind]
+        return _vast(image, path) or pixels * _BYTES_A_PIXEL[kind]
     return pixels * (_BYTES_TRANSPARENT if "transparency" in image.info else _BYTES_OF_MODE.get(image.mode, 4))
+
+
+def _vast(image: ImageFile.ImageFile, path: Path) -> int | None:
+    """Bytes that decoding takes the other way, which is for what Pillow has no room for; None if it is not needed."""
+    kind = image.format or ""
+    if kind not in ("WEBP", "AVIF") or image.width * image.height * _BYTES_A_PIXEL[kind] <= MAX_PHOTO_MEMORY:
+        return None
+    return vast.memory(image, path)
 
 
 def read_photo(path: Path, name: str, *, frame: tuple[int, int], cover: bool = False) -> Image.Image:
@@ -221,6 +229,8 @@ def _decoded(image: ImageFile.ImageFile, path: Path, name: str) -> Image.Image:
     Raises:
         Refused: it would come out wrong.
     """
+    if _vast(image, path) is not None:
+        return vast.decode(image, path)
     image.load()
     if not jpeg2000.is_deep(image, path):
         return _full_colour(image)
