@@ -118,6 +118,25 @@ def test_more_exif_than_any_camera_writes_is_refused_before_it_is_opened(
         assert caught.value.code == "photo_damaged"
 
 
+def test_a_jpeg_of_countless_segments_is_refused_before_it_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pillow takes 11 s for five million, and twice as long for a post of photos."""
+    path, out = tmp_path / "a.jpg", BytesIO()
+    halves().save(out, "JPEG")
+    data = out.getvalue()
+    pieces = (b"\xff\xe0\0\2", b"\xff\xe0\0\0", b"\xff\xd0", b"\xff\xff", b"\xff\0", b"xx")
+    for piece in pieces:
+        path.write_bytes(data[:2] + b"\xff\xe0\0\2" + piece * 40_000 + data[2:])
+        assert read_facts(path, "a.jpg") is not None, piece
+    monkeypatch.setattr(Image, "open", lambda *_, **__: pytest.fail("it was opened"))
+    for piece in pieces:
+        path.write_bytes(data[:2] + b"\xff\xe0\0\2" + piece * 100_001 + data[2:])
+        with pytest.raises(Refused, match="stand before its picture") as caught:
+            read_facts(path, "a.jpg")
+        assert caught.value.code == "photo_damaged"
+
+
 def test_a_strip_that_covers_a_frame_is_cut_before_it_is_enlarged(tmp_path: Path) -> None:
     path = tmp_path / "strip.png"
     halves(1, 10_000).save(path)

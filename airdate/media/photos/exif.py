@@ -1,13 +1,15 @@
-"""What a photo's EXIF says, read without decoding a pixel. Runs in child processes only."""
+"""What a photo's EXIF says, and what stands before a JPEG's pixels. Decodes nothing. Runs in child processes only."""
 
 from __future__ import annotations
 
 import mmap
 import struct
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
+from PIL.JpegImagePlugin import MARKER
 
 LONGEST = 65_535
 """Bytes, as much as a JPEG holds in one piece. Junk of megabytes keeps Pillow busy for minutes."""
@@ -26,11 +28,28 @@ TURNS = {
 LYING = (5, 6, 7, 8)
 """Orientations that exchange width and height."""
 
+MOST_STEPS = 100_000
+"""Segments, and bytes of junk between them, before a JPEG's pixels; cameras write tens of the first, and thousands of
+the others at most. Pillow takes 2 µs for each, which makes minutes of the millions that a file can hold."""
+
 _ORIENTATION = 0x0112
 _PLACES = ("exif", "Raw profile type exif")
 
 _APP1, _SCAN = 0xE1, 0xDA
 _EXIF = b"Exif\0\0"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What lies before the pixels of a JPEG.
+
+    Attributes:
+        steps: segments, and bytes of junk between them.
+        exif: bytes of each piece of EXIF.
+    """
+
+    steps: int
+    exif: tuple[int, ...]
 
 
 def read_tag(image: Image.Image, tag: int) -> Any:
@@ -53,20 +72,29 @@ def orientation(image: Image.Image) -> int:
     return found if isinstance(found, int) else 1
 
 
-def exif_pieces(path: Path) -> list[int]:
-    """Bytes of each piece of EXIF before the pixels of a JPEG; none of anything else. Nothing of it is read."""
+def way_to_pixels(path: Path) -> Way:
+    """The way that Pillow goes to the pixels of a JPEG; none in anything else. Nothing on it is read.
+
+    It is followed for `MOST_STEPS` and one more.
+    """
     pieces: list[int] = []
+    steps = 0
     with path.open("rb") as file:
         if file.read(3) != b"\xff\xd8\xff":
-            return pieces
+            return Way(0, ())
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             at = 2
-            while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != _SCAN:
-                if data[at + 1] == 0xFF:  # bytes that fill
+            while at + 4 <= len(data) and steps <= MOST_STEPS:
+                steps += 1
+                mark = data[at + 1]
+                if data[at] != 0xFF or mark == 0xFF:  # junk, and bytes that fill
                     at += 1
                     continue
-                length = int.from_bytes(data[at + 2 : at + 4])
-                if data[at + 1] == _APP1 and data[at + 4 : at + 10] == _EXIF:
+                _, _, reads = MARKER.get(0xFF00 | mark, ("", "", None))
+                if mark == _SCAN or (mark and 0xFF00 | mark not in MARKER):
+                    break
+                length = max(2, int.from_bytes(data[at + 2 : at + 4])) if reads else 0
+                if mark == _APP1 and data[at + 4 : at + 10] == _EXIF:
                     pieces.append(length)
                 at += 2 + length
-    return pieces
+    return Way(steps, tuple(pieces))

@@ -19,7 +19,7 @@ from airdate.errors import Refused
 from airdate.media.photos import deep_png, deep_tiff, jpeg2000, vast
 from airdate.media.photos.colour import Colours, in_srgb, levels_of_deep, read_colours
 from airdate.media.photos.deep import Deep
-from airdate.media.photos.exif import LYING, TURNS, exif_pieces, orientation
+from airdate.media.photos.exif import LYING, MOST_STEPS, TURNS, orientation, way_to_pixels
 from airdate.media.profile import MAX_PHOTO_BYTES, MAX_PHOTO_MEMORY, MAX_PHOTO_PIXELS
 from airdate.media.slides.titles import read_caption
 
@@ -74,10 +74,10 @@ def read_facts(path: Path, name: str) -> dict[str, Any] | None:
 
     Raises:
         Refused: it is larger than any phone makes, or than can be decoded in bounded memory; or raw; or it carries
-            more EXIF than any camera writes.
+            more than any camera writes before its picture.
     """
     try:
-        _check_exif(path, name)
+        _check_way(path, name)
         with warnings.catch_warnings(), Image.open(path, formats=FORMATS) as image:
             warnings.simplefilter("ignore")
             is_moving = image.format in _MOVING and bool(getattr(image, "is_animated", False))
@@ -121,11 +121,13 @@ def raw_photo(name: str, what: str = "") -> Refused:
     )
 
 
-def _check_exif(path: Path, name: str) -> None:
+def _check_way(path: Path, name: str) -> None:
     """Raise `Refused` before Pillow opens what it would be busy with for minutes."""
-    sizes = exif_pieces(path)
-    if sum(sizes) > MOST_EXIF or len(sizes) > MOST_PIECES:
-        raise damaged_photo(name, f"it carries {sum(sizes):,} bytes of EXIF in {len(sizes):,} pieces")
+    way = way_to_pixels(path)
+    if way.steps > MOST_STEPS:
+        raise damaged_photo(name, f"more than {MOST_STEPS:,} segments or bytes of junk stand before its picture")
+    if sum(way.exif) > MOST_EXIF or len(way.exif) > MOST_PIECES:
+        raise damaged_photo(name, f"it carries {sum(way.exif):,} bytes of EXIF in {len(way.exif):,} pieces")
 
 
 def _check_size(image: ImageFile.ImageFile, path: Path, name: str) -> None:
