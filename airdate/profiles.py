@@ -9,10 +9,11 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from airdate.errors import NeedsPerson, WrongUsage
+from airdate.errors import NeedsPerson, Refused, WrongUsage
 from airdate.files import seal
 from airdate.media.plan import VERSION, Plan
 from airdate.media.profile import PROFILES, Profile
+from airdate.media.slides.slideshow import check_font
 from airdate.post import PlanKind
 from airdate.settings import Settings, expanded
 
@@ -108,7 +109,7 @@ def rendition_facts(plan: Plan) -> dict[str, Any]:
 
 
 def check_files(plan: Plan) -> None:
-    """Raise `NeedsPerson` where a slideshow needs a file that its profile names and that is not there."""
+    """Raise `NeedsPerson` where a slideshow needs a file that its profile names, and that is not there or no font."""
     if plan.kind is not PlanKind.SLIDESHOW:
         return
     for name in FILES:
@@ -121,6 +122,21 @@ def check_files(plan: Plan) -> None:
                 rule=f"{name} of the profile {plan.profile.name} is a file on this host",
                 fix="put it there, or change the profile",
             )
+    if plan.profile.titles is not None:
+        _check_font(plan.profile.titles, plan.profile.name)
+
+
+def _check_font(font: Path, profile: str) -> None:
+    try:
+        check_font(font)
+    except Refused as refused:
+        raise NeedsPerson(
+            "font_unreadable",
+            "it is no font that can be read",
+            item=str(font),
+            rule=f"titles of the profile {profile} is a TrueType or OpenType font",
+            fix="put a .ttf or .otf file there, or change the profile",
+        ) from refused
 
 
 def _absolute(values: dict[str, object], folder: Path) -> dict[str, object]:

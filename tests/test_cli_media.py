@@ -147,6 +147,12 @@ def test_prepare_refuses_options_that_make_no_film(
     assert not (tmp_path / "out.mp4").exists()
 
 
+def test_a_font_that_only_begins_as_one_is_told_before_any_work(airdate: Command, tmp_path: Path) -> None:
+    (font := tmp_path / "brand.ttf").write_bytes(b"\0\1\0\0" + bytes(2000))
+    status, document = airdate("prepare", "no.jpg", "-o", tmp_path / "out.mp4", "--titles", font)
+    assert (status, document["error"]["code"], document["error"]["item"]) == (2, "font_unreadable", str(font))
+
+
 def test_prepare_never_writes_over_a_source(airdate: Command, film: Path, tmp_path: Path) -> None:
     source = tmp_path / "a.mp4"
     source.write_bytes(film.read_bytes())

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import ImageFont
 
 from airdate.commands.media import Making
 from airdate.errors import NeedsPerson, WrongUsage
@@ -105,6 +107,21 @@ def test_a_file_of_the_profile_that_is_gone_needs_a_person(tmp_path: Path) -> No
     check_files(Plan(PlanKind.ENCODE, (), (), profile))
     with pytest.raises(NeedsPerson):
         check_files(Plan(PlanKind.SLIDESHOW, (), (), Profile(music=tmp_path / ("x" * 5000))))
+
+
+@pytest.mark.e2e
+def test_a_font_of_the_profile_that_cannot_be_read_needs_a_person_before_any_work(tmp_path: Path) -> None:
+    font = tmp_path / "brand.ttf"
+    font.write_bytes(b"\0\1\0\0" + bytes(2000))
+    with pytest.raises(NeedsPerson) as caught:
+        check_files(Plan(PlanKind.SLIDESHOW, (), (), Profile(titles=font)))
+    assert (caught.value.code, caught.value.item) == ("font_unreadable", str(font))
+    check_files(Plan(PlanKind.ENCODE, (), (), Profile(titles=font)))
+    held = ImageFont.load_default(20)
+    assert isinstance(held, ImageFont.FreeTypeFont)
+    assert isinstance(held.path, BytesIO)
+    font.write_bytes(held.path.getvalue())
+    check_files(Plan(PlanKind.SLIDESHOW, (), (), Profile(titles=font)))
 
 
 def test_every_field_of_a_profile_is_in_the_documentation() -> None:

@@ -17,11 +17,12 @@ from typing import Any
 
 from airdate.commands.progress import bars
 from airdate.console import Answer, described, failed, shown
-from airdate.errors import AirdateError, Transient, WrongUsage
+from airdate.errors import AirdateError, Refused, Transient, WrongUsage
 from airdate.media.pictures.sheets import NAMES, Pictures, picture_film
 from airdate.media.prepare import Prepared, Probe, decide, render
 from airdate.media.profile import Cover, Duration, Framing, Profile
 from airdate.media.programs.runner import part_of
+from airdate.media.slides.slideshow import check_font
 from airdate.post import PlanKind
 from airdate.profiles import check_files, default_profile, profile_named
 from airdate.settings import load_settings
@@ -31,9 +32,6 @@ from airdate.sources.registry import source_named
 from airdate.store import Store
 
 OFF = "off"
-
-FONTS = (b"\0\1\0\0", b"true", b"typ1", b"OTTO", b"ttcf", b"wOFF", b"wOF2")
-"""The first bytes of TrueType and OpenType fonts, in collections and packed for the web too."""
 
 WORK = ".work"
 """How the name of a folder ends that a command works in; before it stands the name of the part it makes."""
@@ -96,18 +94,20 @@ def _file(path: Path | None) -> Path | None:
 
 
 def _font(path: Path | None) -> Path | None:
-    """The file, if it begins as fonts do; only the child that draws can tell whether it is whole."""
+    """The file, if it is a font."""
     file = _file(path)
-    if file is not None:
-        with file.open("rb") as font:
-            if font.read(4) not in FONTS:
-                raise WrongUsage(
-                    "font_unreadable",
-                    "it is no font that can be read",
-                    item=str(path),
-                    rule="titles are written in a TrueType or OpenType font",
-                    fix="give a .ttf or .otf file",
-                )
+    if file is None:
+        return None
+    try:
+        check_font(file)
+    except Refused:
+        raise WrongUsage(
+            "font_unreadable",
+            "it is no font that can be read",
+            item=str(path),
+            rule="titles are written in a TrueType or OpenType font",
+            fix="give a .ttf or .otf file",
+        ) from None
     return file
 
 

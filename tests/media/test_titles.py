@@ -9,6 +9,7 @@ import pytest
 from PIL import Image, ImageChops, ImageFont
 
 from airdate.errors import Refused
+from airdate.media.slides.fonts import prove
 from airdate.media.slides.titles import BOTTOM, LONGEST, MOST_LINES, _wrapped, read_caption, write_title
 
 XMP = (
@@ -124,6 +125,42 @@ def test_a_letter_the_font_lacks_is_named(font: Path) -> None:
     with pytest.raises(Refused, match="ф") as refused:
         write_title(Image.new("RGB", (90, 160)), "кофе", font, "a.jpg")
     assert (refused.value.code, refused.value.item) == ("title_unreadable", "a.jpg")
+
+
+def collected(font: bytes) -> bytes:
+    """A collection of this font alone; its tables are where they are in the file."""
+    tables = int.from_bytes(font[4:6], "big")
+    moved = b"".join(
+        font[at : at + 8]
+        + (int.from_bytes(font[at + 8 : at + 12], "big") + 16).to_bytes(4, "big")
+        + font[at + 12 : at + 16]
+        for at in range(12, 12 + 16 * tables, 16)
+    )
+    return b"ttcf\0\1\0\0\0\0\0\1\0\0\0\x10" + font[:12] + moved + font[12 + 16 * tables :]
+
+
+@pytest.mark.parametrize("is_collection", [False, True])
+def test_a_font_that_is_cut_off_is_not_taken_for_one_without_these_letters(font: Path, is_collection: bool) -> None:
+    """FreeType opens it and draws nothing for what is missing."""
+    whole = collected(font.read_bytes()) if is_collection else font.read_bytes()
+    font.write_bytes(whole)
+    assert list(prove(str(font))) == [{}]
+    for left in (100, len(whole) // 3, len(whole) - 100):
+        font.write_bytes(whole[:left])
+        with pytest.raises(Refused) as refused:
+            list(prove(str(font)))
+        assert refused.value.code == "font_unreadable"
+
+
+def test_a_font_whose_letters_are_damaged(font: Path) -> None:
+    data = bytearray(font.read_bytes())
+    at = next(at for at in range(12, len(data), 16) if data[at : at + 4] == b"glyf")
+    offset, length = (int.from_bytes(data[at + part : at + part + 4], "big") for part in (8, 12))
+    data[offset : offset + length] = b"\1" * length
+    font.write_bytes(data)
+    with pytest.raises(Refused) as refused:
+        list(prove(str(font)))
+    assert refused.value.code == "font_unreadable"
 
 
 def test_a_file_that_is_no_font(tmp_path: Path) -> None:

@@ -60,6 +60,17 @@ def make_slideshow(plan: Plan, part: Path, *, on_progress: OnProgress | None, ca
     return plan if word is None else replace(plan, reasons=(*plan.reasons, word))
 
 
+def check_font(path: Path) -> None:
+    """Raise `Refused` where a font cannot be read: before any work, and not by the first photo that has a title."""
+    call(
+        "airdate.media.slides.fonts:prove",
+        {"font": str(path.absolute())},
+        item=path.name,
+        wall_s=WALL_S,
+        on_said=lambda _: None,
+    )
+
+
 def stands(plan: Plan, cancel: threading.Event | None = None) -> list[int]:
     """Frames of each photo; on the music's beats if that is wanted and it has any. Raises as `make_slideshow`."""
     profile = plan.profile

@@ -16,6 +16,7 @@ from PIL.IptcImagePlugin import getiptcinfo
 
 from airdate.errors import Refused
 from airdate.media.photos.exif import read_tag
+from airdate.media.slides.fonts import loaded
 
 LONGEST = 200
 """Characters of a title; more cannot be read in the seconds that a photo stands."""
@@ -109,7 +110,7 @@ def write_title(picture: Image.Image, title: str, font: Path, name: str) -> Imag
     Raises:
         Refused: the font cannot be read, or lacks a letter of the title.
     """
-    letters = _font(font, round(min(picture.size) * LETTER))
+    letters = loaded(font, round(min(picture.size) * LETTER))
     if lacking := sorted({letter for letter in title if not _has(letters, letter)}):
         raise Refused(
             "title_unreadable",
@@ -132,19 +133,6 @@ def write_title(picture: Image.Image, title: str, font: Path, name: str) -> Imag
     for number, line in enumerate(lines):
         draw.text((middle, top + height * (number + 0.5)), line, (255, 255, 255, 255), letters, anchor="mm")
     return picture
-
-
-def _font(path: Path, size: int) -> ImageFont.FreeTypeFont:
-    try:
-        return ImageFont.truetype(str(path), size)
-    except OSError:
-        raise Refused(
-            "font_unreadable",
-            "it is no font that can be read",
-            item=path.name,
-            rule="titles are written in a TrueType or OpenType font",
-            fix="give a .ttf or .otf file",
-        ) from None
 
 
 def _has(letters: ImageFont.FreeTypeFont, letter: str) -> bool:
