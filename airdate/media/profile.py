@@ -31,8 +31,9 @@ MAX_PHOTO_PIXELS = 210_000_000
 MAX_PHOTO_BYTES = 200_000_000
 """The largest photos phones make; a larger header is an attack or a mistake."""
 
-MAX_PHOTO_MEMORY = 590_000_000
-"""Bytes that decoding one photo may take, judged by its header: 700 MB without what the programs take themselves."""
+MAX_PHOTO_MEMORY = 520_000_000
+"""Bytes that decoding one photo may take, judged by its header: 700 MB without what the programs take, which is 120 MB,
+and what the photo becomes."""
 
 MAX_PHOTOS = 35
 """TikTok's limit for photo posts, kept for slideshows too: longer ones tire people before they tire us."""

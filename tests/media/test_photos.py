@@ -206,6 +206,21 @@ def test_formats_whose_libraries_hold_copies_take_more(
         read_facts(path, "a.photo")
 
 
+@pytest.mark.parametrize(
+    ("kind", "side", "is_taken"), [(2, 11_400, True), (2, 11_500, False), (6, 8_000, True), (6, 8_100, False)]
+)
+def test_the_largest_that_the_programs_have_room_beside(tmp_path: Path, kind: int, side: int, is_taken: bool) -> None:
+    """Of 145 megapixels in full colour the whole command took 745 MB; of 130 it takes 690 at most."""
+    path = tmp_path / "large.png"
+    head = piece(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, kind, 0, 0, 0))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + head + piece(b"IDAT", b"") + piece(b"IEND", b""))
+    if is_taken:
+        assert read_facts(path, "large.png") is not None
+    else:
+        with pytest.raises(Refused, match="decoding it takes"):
+            read_facts(path, "large.png")
+
+
 def test_one_value_over_white_does_not_make_the_rest_black(tmp_path: Path) -> None:
     path = tmp_path / "grey.tif"
     picture = Image.new("F", (40, 40), 200 / 255)
