@@ -9,8 +9,9 @@ import pytest
 from PIL import Image, ImageChops, ImageFont
 
 from airdate.errors import Refused
+from airdate.media.photos.captions import LONGEST, read_caption
 from airdate.media.slides.fonts import prove
-from airdate.media.slides.titles import BOTTOM, LONGEST, MOST_LINES, _wrapped, read_caption, write_title
+from airdate.media.slides.titles import BOTTOM, MOST_LINES, _wrapped, write_title
 
 XMP = (
     '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'

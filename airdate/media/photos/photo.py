@@ -17,11 +17,11 @@ from pillow_heif import register_heif_opener
 
 from airdate.errors import Refused
 from airdate.media.photos import deep_png, deep_tiff, jpeg2000, vast
+from airdate.media.photos.captions import read_caption
 from airdate.media.photos.colour import Colours, in_srgb, levels_of_deep, read_colours
 from airdate.media.photos.deep import Deep
 from airdate.media.photos.exif import LYING, MOST_STEPS, TURNS, orientation, way_to_pixels
 from airdate.media.profile import MAX_PHOTO_BYTES, MAX_PHOTO_MEMORY, MAX_PHOTO_PIXELS
-from airdate.media.slides.titles import read_caption
 
 Image.init()
 register_heif_opener()
@@ -157,6 +157,16 @@ def check_bytes(size: int, name: str) -> None:
             rule=f"at most {MAX_PHOTO_BYTES:,} bytes",
             fix="export it smaller; 1920 pixels on the longer side are all that TikTok shows",
         )
+
+
+def decoding_bytes(path: Path) -> int:
+    """Memory that decoding a photo takes, by its header; 0 where that cannot be read."""
+    try:
+        with warnings.catch_warnings(), Image.open(path, formats=FORMATS) as image:
+            warnings.simplefilter("ignore")
+            return _memory(image, path)
+    except (UnidentifiedImageError, OSError, RuntimeError, SyntaxError, ValueError, LookupError, EOFError):
+        return 0
 
 
 def _memory(image: ImageFile.ImageFile, path: Path) -> int:

@@ -2,19 +2,59 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from PIL import Image, ImageFilter
 
 from airdate.media.film.focus import busiest_window
 from airdate.media.film.safe_zones import fitted, free_box, whole_box
-from airdate.media.photos.photo import read_photo
+from airdate.media.photos.photo import decoding_bytes, read_photo
 from airdate.media.slides.moving import OVERSIZE
 from airdate.media.slides.slide import Look, Slide
 from airdate.media.slides.titles import write_title
 
+LARGE_BYTES = 150_000_000
+"""Of memory to decode a photo: beside the encoder, which takes 350 MB, more would pass 700 MB in all."""
+
 BLUR_WIDTH = 72
 BLUR_RADIUS = 3
+
+
+Drawing = Callable[[], Image.Image]
+
+
+def drawings(slides: Sequence[Slide], look: Look, folder: Path) -> list[Drawing]:
+    """How each photo is had as its scene needs it; those that take much memory are drawn now, and kept on the disk.
+
+    To be called before anything else takes memory, such as an encoder.
+
+    Args:
+        folder: has room for them; what is kept there has no name, and is gone with this process.
+
+    Raises:
+        Refused: one of those cannot be read to its end.
+    """
+    return [
+        _kept(drawn(slide, look), folder)
+        if decoding_bytes(Path(slide.path)) > LARGE_BYTES
+        else partial(drawn, slide, look)
+        for slide in slides
+    ]
+
+
+def _kept(picture: Image.Image, folder: Path) -> Drawing:
+    file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  (it lives as long as what reads it)
+    file.write(picture.tobytes())
+    size = picture.size
+
+    def again() -> Image.Image:
+        file.seek(0)
+        return Image.frombytes("RGB", size, file.read())
+
+    return again
 
 
 def drawn(slide: Slide, look: Look) -> Image.Image:

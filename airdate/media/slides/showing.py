@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import repeat
+from pathlib import Path
 from typing import Any
 
 import av
@@ -16,7 +17,7 @@ from av.video.reformatter import ColorRange, Colorspace
 from PIL import Image
 
 from airdate.media.film.focus import busiest_window
-from airdate.media.slides.composing import drawn
+from airdate.media.slides.composing import drawings
 from airdate.media.slides.moving import ZOOM, Planes, view_of
 from airdate.media.slides.reel import Reel, Segment
 from airdate.media.slides.slide import Look, Slide
@@ -52,10 +53,15 @@ def show(
         Refused: a photo cannot be read to its end.
     """
     seen = Look(**{**look, "frame": tuple(look["frame"])})
+    photos = [Slide(**slide) for slide in slides]
+    pictures = drawings(photos, seen, Path(out).parent)
     reel = Reel(out, seen.frame, fps, options | (MOVING if seen.moving else STILL))
-    total = sum(slide["frames"] for slide in slides) - (len(slides) - 1) * cross
-    scenes = (_Scene(Slide(**slide), seen, number) for number, slide in enumerate(slides))
-    for segment in _segments(scenes, len(slides), cross):
+    total = sum(slide.frames for slide in photos) - (len(photos) - 1) * cross
+    scenes = (
+        _Scene(draw(), slide.frames, seen, number)
+        for number, (draw, slide) in enumerate(zip(pictures, photos, strict=True))
+    )
+    for segment in _segments(scenes, len(photos), cross):
         reel.add(segment)
         yield {"done": reel.written / total}
     reel.close()
@@ -84,9 +90,8 @@ def _faded(before: _Scene, now: _Scene, cross: int) -> Iterator[Planes]:
 class _Scene:
     """One photo: composed once, as the planes of a YUV picture, and moved over them if it moves."""
 
-    def __init__(self, slide: Slide, look: Look, number: int) -> None:
-        picture = drawn(slide, look)
-        self.frames = slide.frames
+    def __init__(self, picture: Image.Image, frames: int, look: Look, number: int) -> None:
+        self.frames = frames
         self._inward = number % 2 == 0
         self._planes = planes_of(picture)
         self._view = view_of(self._planes, look.frame, _aim(picture)) if look.moving else None
