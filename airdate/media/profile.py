@@ -35,6 +35,12 @@ MAX_PHOTO_MEMORY = 520_000_000
 """Bytes that decoding one photo may take, judged by its header: 700 MB without what the programs take, which is 120 MB,
 and what the photo becomes."""
 
+BLUR_WIDTH = 72
+"""A background is blurred at this width and scaled up: eight times cheaper than at full size, and looks the same."""
+
+REFERENCE_WHITE = 203
+"""Nits of white in HDR (ITU-R BT.2408): what becomes white in SDR."""
+
 MAX_PHOTOS = 35
 """TikTok's limit for photo posts, kept for slideshows too: longer ones tire people before they tire us."""
 

@@ -11,17 +11,11 @@ import ffmpeg as graph
 from airdate.media.clauses import assumed_matrix
 from airdate.media.film.safe_zones import Box, fitted, whole_box
 from airdate.media.probe import Picture
-from airdate.media.profile import Framing
-
-BLUR_WIDTH = 72
-"""The background is blurred at this width and scaled up: eight times cheaper than at full size, and looks the same."""
+from airdate.media.profile import BLUR_WIDTH, REFERENCE_WHITE, Framing
 
 MOST_GROUNDS = 8
 """Backgrounds a second: nobody sees that so soft a picture moves in steps, and encoding thirty costs 1.5 times what a
 black frame costs, eight 1.3 times."""
-
-REFERENCE_WHITE = 203
-"""Nits of white in HDR (ITU-R BT.2408): what becomes white in SDR."""
 
 _EXACT = "+full_chroma_int+full_chroma_inp"
 """Where colours change their matrix they are 4 of 255 off without this, and 2 with it, for a fifth more scaling."""

@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from airdate.media.profile import REFERENCE_WHITE
+
 Curve = Callable[[NDArray[Any]], NDArray[Any]]
 """From values, 0.0 to 1.0, to light, of which white has 1.0."""
-
-REFERENCE_WHITE = 203
-"""Nits of white in HDR (ITU-R BT.2408)."""
 
 HLG_PEAK = 1000
 """Nits of the screen for which HLG is worked out: on it HLG's white has those of the reference (ITU-R BT.2408)."""

@@ -12,6 +12,7 @@ from PIL import Image, ImageFilter
 from airdate.media.film.focus import busiest_window
 from airdate.media.film.safe_zones import fitted, free_box, whole_box
 from airdate.media.photos.photo import decoding_bytes, read_photo
+from airdate.media.profile import BLUR_WIDTH
 from airdate.media.slides.moving import OVERSIZE
 from airdate.media.slides.slide import Look, Slide
 from airdate.media.slides.titles import write_title
@@ -19,7 +20,6 @@ from airdate.media.slides.titles import write_title
 LARGE_BYTES = 150_000_000
 """Of memory to decode a photo: beside the encoder, which takes 350 MB, more would pass 700 MB in all."""
 
-BLUR_WIDTH = 72
 BLUR_RADIUS = 3
 
 
