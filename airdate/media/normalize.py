@@ -15,7 +15,7 @@ import ffmpeg as graph
 
 from airdate.errors import Refused
 from airdate.media.clauses import CUT_FADE_S, END_GAP_S, lacks_tags
-from airdate.media.film.chain import Corner, covering, filtered
+from airdate.media.film.chain import Corner, covering, filtered, takes_changes
 from airdate.media.film.cutting import Cut, clean_cut
 from airdate.media.film.evening import grid_of
 from airdate.media.film.safe_zones import free_box
@@ -167,7 +167,8 @@ def _command(
     probe = plan.inputs[0]
     picture, sound = _picture(probe), probe.sound
     skipped = _skipping(probe) if plan.kind in _ANEW else {}
-    original = source(probe.path, probe.container, **_decoder(plan, picture), **skipped)
+    steady = {"reinit_filter:v": 0} if plan.kind is PlanKind.ENCODE and takes_changes(picture) else {}
+    original = source(probe.path, probe.container, **_decoder(plan, picture), **skipped, **steady)
     options: dict[str, Any] = dict(CONTAINER)
     if cut is not None:
         options |= _cut_options(probe, picture, cut)

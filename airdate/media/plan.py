@@ -57,7 +57,7 @@ SOUND_KBPS = 160
 """What the sound of a rendition takes."""
 
 
-_MENDED = {"media_changes_size": "one size and depth", "media_interlaced": "progressive"}
+_MENDED = {"media_changes_size": "one form", "media_interlaced": "progressive"}
 """What an encode makes of that which a copy would be refused for."""
 
 BY_LIMIT = ("duration_over_creator_limit", "photos_too_many_for_limit")

@@ -29,12 +29,12 @@ def too_short(item: str, seconds: float, how: str = "the film lasts") -> Refused
 
 
 def changing(item: str, where: str) -> Refused:
-    """The refusal to copy a film whose picture changes its size or depth; encoded it has one."""
+    """The refusal to copy a film whose picture changes its form; encoded it has one."""
     return Refused(
         "media_changes_size",
-        f"the picture changes its size or depth {where}",
+        f"the picture changes its size, depth or colours {where}",
         item=item,
-        rule="a film's pictures have one size and one depth",
+        rule="a film's pictures have one size, one depth and colours of one kind",
         fix="export it again from its editor",
     )
 

@@ -190,7 +190,7 @@ def test_what_cannot_be_copied_is_encoded_where_that_helps() -> None:
     change, hole = changing("film.mp4", "at 4.00 s"), damaged("film.mp4", "a hole")
     plan = plan_instead(copied, change)
     assert plan is not None
-    decided(plan, PlanKind.ENCODE, "the picture changes its size or depth at 4.00 s → one size and depth")
+    decided(plan, PlanKind.ENCODE, "the picture changes its size, depth or colours at 4.00 s → one form")
     assert plan_instead(copied, hole) is None, "damage is converted only where that was asked for"
     assert plan_instead(encoded, change) is None
 

@@ -69,6 +69,14 @@ def filtered(
     return framed.filter("setsar", 1).filter("setparams", **_TAGS)
 
 
+def takes_changes(picture: Picture) -> bool:
+    """Whether the chain can go on where pictures change their size or depth; begun anew it loses some, and time.
+
+    Scaling, the first that looks at a picture, can. What de-interlaces or crops cannot.
+    """
+    return not (picture.is_interlaced or picture.may_interlace or any(picture.crop))
+
+
 def _deinterlaced(picture: Picture, stream: Any) -> Any:
     """Whole pictures of fields, which are the rows of what was shot: what ffmpeg has turned by now is turned back."""
     turns = picture.rotation // 90 % 4
@@ -174,10 +182,12 @@ def _scaled(picture: Picture, stream: Any, width: int, height: int, *, flags: st
         return _narrowed(picture, stream, width, height)
     options = {"flags": f"{flags}+accurate_rnd", "out_color_matrix": "bt709", "out_range": "tv"}
     if not _is_rgb(picture):
-        # ProRes says 0 where it says nothing, which ffmpeg 9 refuses to scale; only the matrix matters here.
-        stream = stream.filter("setparams", color_primaries="unknown", color_trc="unknown", colorspace="unknown")
-        options["in_color_matrix"] = _matrix(picture)
-    if options.get("in_color_matrix") != "bt709":
+        # ProRes says 0 where it says nothing, which ffmpeg 9 refuses to scale; only the matrix matters here. What each
+        # picture says of it is believed, for joined films change it.
+        unsaid = {"colorspace": "unknown"} if picture.matrix is None else {}
+        stream = stream.filter("setparams", color_primaries="unknown", color_trc="unknown", **unsaid)
+        options["in_color_matrix"] = _matrix(picture) if picture.matrix is None else "auto"
+    if _is_rgb(picture) or _matrix(picture) != "bt709":
         options["flags"] += _EXACT
     if picture.range == "pc":
         options["in_range"] = "pc"

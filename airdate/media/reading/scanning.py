@@ -60,7 +60,7 @@ class _Damage(Exception):
 
 
 class _Change(Exception):
-    """A picture of another size or depth than those before it."""
+    """A picture of another size, depth or colour matrix than those before it."""
 
 
 class _Combs(Exception):
@@ -81,7 +81,7 @@ class _Proof:
         self._header = first_header(extra)
         self._container, self._video = container, video
         self._streams = [video, *container.streams.audio[:1]]
-        self._form: tuple[int, int, str] | None = None
+        self._form: tuple[int, int, str, int] | None = None
         self.pictures = 0
 
     def read_packets(self, seconds: float) -> None:
@@ -152,7 +152,7 @@ class _Proof:
     def _check_frame(self, frame: av.VideoFrame, at_s: float) -> None:
         if frame.is_corrupt:
             raise _Damage(f"the picture at {at_s:.2f} s is damaged")
-        form = (frame.width, frame.height, frame.format.name)
+        form = (frame.width, frame.height, frame.format.name, int(frame.colorspace))
         if self._form not in (None, form):
             raise _Change(f"at {at_s:.2f} s")
         self._form = form

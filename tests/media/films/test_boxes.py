@@ -208,7 +208,7 @@ def test_a_picture_that_changes_its_size_is_not_copied(tmp_path: Path) -> None:
     done = rendered(film, tmp_path / "out.mp4")
     assert film.read_bytes() == before
     assert done.plan.kind is PlanKind.ENCODE
-    assert "the picture changes its size or depth at 2.00 s → one size and depth" in done.reasons
+    assert "the picture changes its size, depth or colours at 2.00 s → one form" in done.reasons
     assert {image.size for _, image in pictures(done.path)} == {(720, 1280)}
 
 
