@@ -107,7 +107,7 @@ def normalize(
             raise
         # Where picture or sound change their form, ffmpeg begins its filters anew, and their first times are passed by.
         go([ours[0], *_LESS_STRICTLY, *(word for word in ours[1:] if word != _STRICTLY)])
-    if (options := _again(plan, part)) is not None:
+    if (options := _again(plan, part, cancel)) is not None:
         _copy_again(part, options, go)
     return plan
 
@@ -122,18 +122,18 @@ def _copy_again(part: Path, options: Mapping[str, Any], go: Callable[[list[str]]
         copy.unlink(missing_ok=True)
 
 
-def _again(plan: Plan, part: Path) -> dict[str, Any] | None:
+def _again(plan: Plan, part: Path, cancel: threading.Event | None) -> dict[str, Any] | None:
     """Options of a copy of what was written, where one command is not enough; None where it is."""
     if plan.kind is PlanKind.ENCODE:
-        return _ending_together(part) if plan.profile.salvage else None
+        written = inspect(part, name=plan.inputs[0].name, cancel=cancel) if plan.profile.salvage else None
+        return None if written is None else _ending_together(written)
     grid = grid_of(_picture(plan.inputs[0]))
     return None if grid is None else grid.later()
 
 
-def _ending_together(part: Path) -> dict[str, Any] | None:
+def _ending_together(written: Probe) -> dict[str, Any] | None:
     """Options by which the sound of a damaged film ends with its picture; it was filled up to where that should end."""
-    probe = inspect(part)
-    picture, sound = _picture(probe), probe.sound
+    picture, sound = _picture(written), written.sound
     is_longer = sound is not None and sound.end_s is not None and sound.end_s - picture.end_s > END_GAP_S
     return {"t": f"{picture.end_s:.6f}"} if is_longer else None
 
@@ -167,8 +167,7 @@ def _command(
     probe = plan.inputs[0]
     picture, sound = _picture(probe), probe.sound
     skipped = _skipping(probe) if plan.kind in _ANEW else {}
-    steady = {"reinit_filter:v": 0} if plan.kind is PlanKind.ENCODE and takes_changes(picture) else {}
-    original = source(probe.path, probe.container, **_decoder(plan, picture), **skipped, **steady)
+    original = source(probe.path, probe.container, **_decoder(plan, picture), **skipped)
     options: dict[str, Any] = dict(CONTAINER)
     if cut is not None:
         options |= _cut_options(probe, picture, cut)
@@ -265,10 +264,17 @@ def _skipping(probe: Probe) -> dict[str, Any]:
 
 
 def _decoder(plan: Plan, picture: Picture) -> dict[str, Any]:
-    bound = {"max_pixels": min(MAX_PIXELS, max(LARGE_PIXELS, GROWTH * picture.width * picture.height))}
-    if plan.kind is PlanKind.ENCODE and picture.has_alpha and picture.codec in _ALPHA_DECODERS:
-        return {**bound, "c:v": _ALPHA_DECODERS[picture.codec]}
-    return bound
+    """How the picture is decoded: bounded, with its transparency, and through changes where the chain takes them."""
+    options: dict[str, Any] = {
+        "max_pixels": min(MAX_PIXELS, max(LARGE_PIXELS, GROWTH * picture.width * picture.height))
+    }
+    if plan.kind is not PlanKind.ENCODE:
+        return options
+    if takes_changes(picture):
+        options["reinit_filter:v"] = 0
+    if picture.has_alpha and picture.codec in _ALPHA_DECODERS:
+        options["c:v"] = _ALPHA_DECODERS[picture.codec]
+    return options
 
 
 def _timed(sound: Sound, voice: Any) -> Any:
