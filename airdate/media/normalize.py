@@ -204,7 +204,10 @@ def _command(
 def _copied(plan: Plan, picture: Picture) -> dict[str, Any]:
     """Options by which the picture is copied: tagged and made even on the way, where it is not."""
     options: dict[str, Any] = {"c:v": "copy"}
-    filters = ["setts=pts=DTS:dts=DTS"] if plan.inputs[0].container == "avi" else []  # as `shown_at` has it
+    filters = []
+    if plan.inputs[0].container == "avi":  # as `shown_at` has it
+        time = f"DTS+{round(picture.wait_s * picture.fps)}*DURATION*not(N)"
+        filters.append(f"setts=pts={time}:dts={time}")
     if lacks_tags(picture):
         filters.append(_TAG_BSF)
         options |= COLOUR

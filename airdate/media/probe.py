@@ -53,6 +53,7 @@ class Picture:
         edits: how many parts of it an edit list shows.
         starts_whole: the first picture is a key picture, and nothing is shown before it.
         is_joined: recordings were joined, and the container's clock begins anew with each.
+        wait_s: how much later its first picture is shown than an AVI says.
         is_timed: the container says when each picture is shown, or they are shown in the order of the file.
     """
 
@@ -84,6 +85,7 @@ class Picture:
     edits: int
     starts_whole: bool
     is_joined: bool
+    wait_s: float
     is_timed: bool
 
     @property

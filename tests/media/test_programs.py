@@ -229,12 +229,13 @@ def test_a_system_ffmpeg_cuts_off_the_sound_where_the_picture_is_cut_off(
     assert (done.duration_s, done.output.sound.end_s) == (pytest.approx(4, abs=0.05), pytest.approx(4, abs=0.06))
 
 
-@pytest.mark.parametrize(("name", "rate"), [("film.mkv", "24000/1001"), ("film.flv", "30000/1001"), ("film.mkv", "30")])
+@pytest.mark.parametrize(("name", "rate"), [("film.mkv", "24000/1001"), ("film.flv", "30000/1001"), ("film.avi", "30")])
 def test_a_system_ffmpeg_copies_pictures_as_evenly(
     use: Use, make_film: MakeFilm, tmp_path: Path, name: str, rate: str
 ) -> None:
     """FFmpeg 5.1 cannot give a stream a finer clock on its way, so that a copy of the copy is needed."""
-    film = make_film(name, "-c:v", "libx264", "-preset", "veryfast", "-bf", "2", *AAC, seconds=3.5, rate=rate)
+    order = ("-bf", "0") if name.endswith("avi") else ("-bf", "2")
+    film = make_film(name, "-c:v", "libx264", "-preset", "veryfast", *order, *AAC, seconds=3.5, rate=rate)
     use(system_ffmpeg())
     done = render(decide([film], Profile()), tmp_path / "out.mp4")
     assert (done.plan.kind, form_faults(done.output)) == (PlanKind.REMUX, [])

@@ -49,6 +49,7 @@ def film(
         edits=1,
         starts_whole=True,
         is_joined=False,
+        wait_s=0.0,
         is_timed=True,
     )
     heard = Sound(

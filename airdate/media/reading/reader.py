@@ -299,6 +299,7 @@ def _picture(video: av.VideoStream, look: dict[str, Any], times: Times) -> dict[
         "edits": times.edits,
         "starts_whole": times.starts_whole,
         "is_joined": times.is_joined,
+        "wait_s": times.wait_s,
         "is_timed": video.container.format.name not in TIMELESS or not context.has_b_frames,
     }
 

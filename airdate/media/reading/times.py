@@ -55,6 +55,8 @@ class Times:
         edits: how many parts an edit list shows.
         is_turned: the index turns or mirrors it.
         is_joined: the clock begins anew in the middle; these times are of one that goes on.
+        wait_s: how much later its first picture is shown here than an AVI says: it keeps what is put in to wait for the
+            sound behind that picture, and not before it.
         sound: None where there is nothing to hear.
     """
 
@@ -71,6 +73,7 @@ class Times:
     edits: int = 0
     is_turned: bool = False
     is_joined: bool = False
+    wait_s: float = 0.0
 
 
 def read_times(
@@ -146,6 +149,10 @@ def _of_packets(container: InputContainer, video: av.VideoStream, sound: av.Audi
     shown.sort()
     gaps = [later - sooner for sooner, later in pairwise(shown)]
     middle = middle_of(gaps) if gaps else step
+    waits = container.format.name == "avi" and len(gaps) > 2 and gaps[0] > 1.5 * middle
+    wait_s = gaps[0] - middle if waits else 0.0
+    if waits:
+        shown[0], gaps[0] = shown[0] + wait_s, middle
     # Of three pictures of a still screen the middle gap may be the longest; the last one's own length is believed then.
     end_s = max(spans[video.index].end_s, shown[-1] + min(middle, step or middle)) if shown else 0.0
     # Matroska counts its length from 0 where its first picture comes later.
@@ -162,6 +169,7 @@ def _of_packets(container: InputContainer, video: av.VideoStream, sound: av.Audi
         starts_whole=starts_whole,
         sound=None if heard is None else replace(heard, starts_whole=heard_whole is not False, is_mixed=len(forms) > 1),
         is_joined=clock.jumps > 0,
+        wait_s=wait_s,
     )
 
 

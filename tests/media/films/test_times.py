@@ -115,6 +115,25 @@ def test_no_picture_falls_between_the_ticks_of_an_avi(
     assert len(bright) == sum(1 for _ in pictures(film))
 
 
+@pytest.mark.parametrize("rate", ["24", "30000/1001", "60"])
+def test_an_avi_that_waits_for_its_sound_is_even(make_film: MakeFilm, tmp_path: Path, rate: str) -> None:
+    """It says so by empty places behind its first picture, as if that were shown longer."""
+    flash = f"{TO_709},drawbox=c=white:t=fill:enable='between(t,1.499,1.7)'"
+    beep = "aevalsrc='if(between(t,1.5,1.7),0.8*sin(6283*t),0)':s=48000"
+    picture = f"color=navy:size=1280x720:rate={rate}"
+    film = make_film("waits.avi", *H264, "-bf", "0", *AAC, picture=picture, filters=flash, tone=beep)
+    with av.open(str(film)) as container:
+        decoded = [packet.dts for packet in container.demux(video=0) if packet.dts is not None and packet.size]
+    assert decoded[1] - decoded[0] > 1
+    done = rendered(film, tmp_path / "out.mp4")
+    assert done.plan.kind is not PlanKind.ENCODE
+    before, after = shown(film, 8), shown(done.path, 8)
+    assert after.sums == before.sums
+    gaps = [later - sooner for sooner, later in pairwise(after.times)]
+    assert (min(gaps), max(gaps)) == (pytest.approx(1 / Fraction(rate), abs=1e-5),) * 2
+    assert after.flash_s == pytest.approx(after.beep_s, abs=1 / 30)
+
+
 def test_a_last_picture_does_not_stand_on_after_the_sound(make_film: MakeFilm, tmp_path: Path) -> None:
     slides = ("-c:v", "flv", "-c:a", "libmp3lame", "-flvflags", "no_duration_filesize", "-ar", "44100")
     film = make_film("slides.flv", *slides, seconds=8, picture="testsrc2=size=360x640:rate=1/4")
