@@ -95,7 +95,7 @@ def test_a_device_that_works_makes_the_normal_form(
     ("fails_at", "word"),
     [
         ("start", "h264_nvenc does not work on this host (Cannot load the driver) → x264"),
-        ("middle", "the device was lost) → x264"),
+        ("middle", "ffmpeg says 'the device was lost' (status 1)) → x264"),
         ("form", "its colour is bt709 pc) → x264"),
     ],
 )

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.e2e
 
 TO_601 = TO_709.replace("matrix=bt709", "matrix=bt601").replace("=bt709", "=smpte170m")
 RGB = (30, 160, 90)
-FILL = f"color=0x{bytes(RGB).hex()}:size=1280x720:rate=30"
+FILL = f"color=0x{bytes(RGB).hex()}:size=640x360:rate=30"
 
 
 def joined(make_film: MakeFilm, film: Path, *filters: str, codec: tuple[str, ...] = H264) -> Path:

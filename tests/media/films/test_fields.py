@@ -22,7 +22,7 @@ WHOLE = (*H264, "-x264-params", "fake-interlaced=1:keyint=25")
 def bar(make_film: MakeFilm, name: str, *options: str, into: str) -> Path:
     """A bar from top to bottom that moves sideways, fifty times a second, before it is made 25 pictures."""
     moving = f"drawbox=x=100:w=60:h=ih:c=white:t=fill,scroll=horizontal=0.02,{into},{TO_709}"
-    return make_film(name, *options, picture="color=black:size=1280x720:rate=50", filters=moving, tone=None)
+    return make_film(name, *options, picture="color=black:size=640x360:rate=50", filters=moving, tone=None)
 
 
 def combed(image: Image.Image) -> float:

@@ -50,7 +50,7 @@ def test_copied_pictures_come_evenly_though_the_clock_is_coarse(
     make_film: MakeFilm, tmp_path: Path, name: str, rate: str, options: tuple[str, ...]
 ) -> None:
     reordered = ("-c:v", "libx264", "-preset", "veryfast", "-bf", "2")
-    film = make_film(name, *reordered, *options, picture=f"testsrc2=size=720x1280:rate={rate}")
+    film = make_film(name, *reordered, *options, picture=f"testsrc2=size=360x640:rate={rate}")
     done = rendered(film, tmp_path / "out.mp4")
     assert done.plan.kind in (PlanKind.REMUX, PlanKind.AUDIO)
     with av.open(str(done.path)) as container:
@@ -120,7 +120,7 @@ def test_an_avi_that_waits_for_its_sound_is_even(make_film: MakeFilm, tmp_path: 
     """It says so by empty places behind its first picture, as if that were shown longer."""
     flash = f"{TO_709},drawbox=c=white:t=fill:enable='between(t,1.499,1.7)'"
     beep = "aevalsrc='if(between(t,1.5,1.7),0.8*sin(6283*t),0)':s=48000"
-    picture = f"color=navy:size=1280x720:rate={rate}"
+    picture = f"color=navy:size=640x360:rate={rate}"
     film = make_film("waits.avi", *H264, "-bf", "0", *AAC, picture=picture, filters=flash, tone=beep)
     with av.open(str(film)) as container:
         decoded = [packet.dts for packet in container.demux(video=0) if packet.dts is not None and packet.size]
@@ -281,7 +281,7 @@ def test_recordings_that_were_joined_follow_each_other(
             options = (*H264, *sound, "-output_ts_offset", str(offset_s))
             seen = f"{TO_709},drawbox=c=white:t=fill:enable='between(t,1.499,1.7)*{loud}'"
             heard = f"aevalsrc='if(between(t,1.5,1.7),{loud}*sin(6283*t),0)':s=48000" if sound else None
-            picture = "color=navy:size=1280x720:rate=30"
+            picture = "color=navy:size=640x360:rate=30"
             part = make_film(f"part{loud}.ts", *options, picture=picture, filters=seen, tone=heard)
             file.write(part.read_bytes())
     done = rendered(film, tmp_path / "out.mp4")
@@ -296,10 +296,10 @@ def test_recordings_that_were_joined_follow_each_other(
 
 def test_each_of_many_joined_recordings_stays_in_time(make_film: MakeFilm, tmp_path: Path) -> None:
     """Sound ends a part of a packet after its picture, so that each join could put it off by more."""
-    silent = make_film("silent.ts", *H264, *AAC, picture="color=navy:size=1280x720:rate=30", tone="aevalsrc=0:s=48000")
+    silent = make_film("silent.ts", *H264, *AAC, picture="color=navy:size=640x360:rate=30", tone="aevalsrc=0:s=48000")
     beep = "aevalsrc='if(between(t,1.5,1.7),0.8*sin(6283*t),0)':s=48000"
     flash = f"{TO_709},drawbox=c=white:t=fill:enable='between(t,1.499,1.7)'"
-    last = make_film("last.ts", *H264, *AAC, picture="color=navy:size=1280x720:rate=30", filters=flash, tone=beep)
+    last = make_film("last.ts", *H264, *AAC, picture="color=navy:size=640x360:rate=30", filters=flash, tone=beep)
     film = tmp_path / "many.ts"
     film.write_bytes(silent.read_bytes() * 5 + last.read_bytes())
     after = shown(rendered(film, tmp_path / "out.mp4").path, 8)
