@@ -226,9 +226,9 @@ def _look(container: InputContainer, video: av.VideoStream) -> dict[str, Any]:
     context = video.codec_context
     header = first_header(context.extradata or b"") if context.name == "h264" else None
     is_alone = header is not None and header.is_progressive
-    may_interlace = not is_alone and context.name in CHANGING_CODECS
     seen: dict[str, Any] = {"rotation": 0, "is_interlaced": False, "matrix": b"", "frame": None}
-    seen["may_interlace"], count = may_interlace, 0
+    seen["may_interlace"] = not is_alone and context.name in CHANGING_CODECS
+    count = 0
     for packet in islice(container.demux(video), PACKETS_LOOKED_AT):
         try:
             frames = _decoded_alone(packet, context) if is_alone and packet.is_keyframe else packet.decode()

@@ -132,6 +132,8 @@ def _of_packets(container: InputContainer, video: av.VideoStream, sound: av.Audi
     shown: list[float] = []
     first_is_key, step = True, 0.0
     heard_whole: bool | None = None
+    # Elsewhere AAC has no headers of its own, and FLAC's begin alike.
+    has_forms = container.format.name in JOINABLE and sound is not None and sound.codec_context.name == "aac"
     forms: set[tuple[int, int]] = set()
     clock = Clock()
     for packet, at_s, length_s in _timed(container, video, sound, clock):
@@ -143,7 +145,7 @@ def _of_packets(container: InputContainer, video: av.VideoStream, sound: av.Audi
             continue
         if heard_whole is None:
             heard_whole = decodes(packet)
-        if (form := form_of_aac(bytes(packet))) is not None:
+        if has_forms and (form := form_of_aac(bytes(packet))) is not None:
             forms.add(form)
     starts_whole = not shown or (first_is_key and shown[0] == min(shown))
     shown.sort()

@@ -321,6 +321,16 @@ def test_sound_of_a_broadcast_that_changes_is_made_anew(make_film: MakeFilm, tmp
     assert done.duration_s == pytest.approx(6.4, abs=0.1)
 
 
+def test_flac_that_codes_its_channels_otherwise_does_not_change_its_form(make_film: MakeFilm) -> None:
+    """Its packets begin as those of AAC in a broadcast do, and go on with how two channels are told apart."""
+    music = "aevalsrc='if(lt(t,1.5),0.5*sin(2000*t),0.1*random(0))|0.5*sin(2000*t)+0.1*random(1)':s=48000"
+    film = make_film("flac.mkv", *H264, "-c:a", "flac", tone=music)
+    plan = decide([film], QUICK)
+    assert plan.kind is PlanKind.AUDIO
+    assert plan.inputs[0].sound is not None
+    assert not plan.inputs[0].sound.is_mixed
+
+
 def test_of_joined_recordings_the_end_is_cut_off(make_film: MakeFilm, tmp_path: Path) -> None:
     part = make_film("part.ts", *H264, *AAC)
     film = tmp_path / "joined.ts"
